@@ -6,7 +6,7 @@ import { TrimtabError } from "../../shared/errors.ts";
 import type { JsonlLine } from "../../shared/formats/jsonl.ts";
 import { openParquet } from "../../shared/formats/parquet.ts";
 import { LIMITS } from "../../shared/limits.ts";
-import { storedFile } from "./receive-dataset.ts";
+import { storedFile } from "./stored-file.ts";
 
 export interface StoredDataset {
   readonly key: string;
@@ -15,6 +15,8 @@ export interface StoredDataset {
   readonly name: string;
   /** How its records are read. */
   readonly kind: DatasetKindName;
+  /** The id of the line format that it was said to have. */
+  readonly format?: string | undefined;
 }
 
 export interface DatasetHead {
@@ -29,7 +31,7 @@ export interface DatasetHead {
  * bytes are missing.
  */
 export async function datasetHead(bucket: R2Bucket, dataset: StoredDataset, maxBytes: number): Promise<DatasetHead> {
-  const { key, bytes, name, kind } = dataset;
+  const { key, bytes, name, kind, format } = dataset;
   const whole = bytes <= maxBytes;
   const object = await bucket.get(key, { range: { offset: 0, length: Math.min(bytes, maxBytes) } });
   if (object === null) throw new TrimtabError("corrupt_blob", "The file's bytes are missing from the store.");
@@ -41,7 +43,7 @@ export async function datasetHead(bucket: R2Bucket, dataset: StoredDataset, maxB
     function* parsed(read: readonly JsonlLine[]): Generator<DryRunLine> {
       for (const record of read) {
         records += 1;
-        if (!isMetadata(record.value, records)) yield lineOf(record, { kind, name });
+        if (!isMetadata(record.value, records)) yield lineOf(record, { kind, name, format });
       }
     }
     yield* parsed(reader.push(head));
@@ -52,12 +54,15 @@ export async function datasetHead(bucket: R2Bucket, dataset: StoredDataset, maxB
 
 const isParquet = (head: Uint8Array) => new TextDecoder().decode(head.subarray(0, 4)) === "PAR1";
 
-function lineOf({ number, value }: JsonlLine, { kind, name }: Pick<StoredDataset, "kind" | "name">): DryRunLine {
-  const { examples, prompts } = datasetKind(kind).read(value, { number, unit: "line", file: name });
+function lineOf(
+  { number, value }: JsonlLine,
+  { kind, name, format }: Pick<StoredDataset, "kind" | "name" | "format">,
+): DryRunLine {
+  const { examples, prompts } = datasetKind(kind).read(value, { number, unit: "line", file: name }, format);
   return { line: number, examples, prompts };
 }
 
-async function tableHead(bucket: R2Bucket, { key, bytes, name, kind }: StoredDataset): Promise<DatasetHead> {
+async function tableHead(bucket: R2Bucket, { key, bytes, name, kind, format }: StoredDataset): Promise<DatasetHead> {
   const table = await openParquet(storedFile(bucket, key, bytes), { name, maxGroupBytes: LIMITS.parquetGroup });
   const rows: JsonlLine[] = [];
   let whole = true;
@@ -69,7 +74,7 @@ async function tableHead(bucket: R2Bucket, { key, bytes, name, kind }: StoredDat
     rows.push(row);
   }
   function* lines(): Generator<DryRunLine> {
-    for (const row of rows) yield lineOf(row, { kind, name });
+    for (const row of rows) yield lineOf(row, { kind, name, format });
   }
   return { lines: { [Symbol.iterator]: lines }, whole };
 }

@@ -5,7 +5,7 @@ import { isMetadata } from "../../shared/data/training-lines.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { openParquet } from "../../shared/formats/parquet.ts";
 import { LIMITS } from "../../shared/limits.ts";
-import { storedFile } from "./receive-dataset.ts";
+import { storedFile } from "./stored-file.ts";
 
 export interface DatasetToRead {
   readonly key: string;
@@ -14,6 +14,8 @@ export interface DatasetToRead {
   readonly name: string;
   /** Columns of a Parquet file to read besides those of the kinds of datasets. */
   readonly columns?: readonly string[];
+  /** Reads every record and column, as of a file of any objects: a first record that describes a dataset too. */
+  readonly whole?: boolean;
 }
 
 export interface PlacedRecord {
@@ -28,7 +30,7 @@ export interface PlacedRecord {
  */
 export async function* datasetRecords(
   bucket: R2Bucket,
-  { key, bytes, name, columns = [] }: DatasetToRead,
+  { key, bytes, name, columns = [], whole = false }: DatasetToRead,
 ): AsyncGenerator<PlacedRecord, void> {
   const object = await bucket.get(key);
   if (object === null) throw new TrimtabError("corrupt_blob", "The file's bytes are missing from the store.");
@@ -37,7 +39,7 @@ export async function* datasetRecords(
   function* placed(read: Iterable<{ readonly number: number; readonly value: unknown }>): Generator<PlacedRecord> {
     for (const { number, value } of read) {
       records += 1;
-      if (isMetadata(value, records)) continue;
+      if (!whole && isMetadata(value, records)) continue;
       yield { value, place: { number, unit: RECORD_UNITS[reader.form ?? "jsonl"], file: name } };
     }
   }
@@ -51,6 +53,6 @@ export async function* datasetRecords(
     return;
   }
   const table = await openParquet(storedFile(bucket, key, bytes), { name, maxGroupBytes: LIMITS.parquetGroup });
-  const wanted = (column: string) => DATASET_COLUMNS.has(column) || columns.includes(column);
+  const wanted = (column: string) => whole || DATASET_COLUMNS.has(column) || columns.includes(column);
   for await (const row of table.rows(wanted)) yield* placed([row]);
 }

@@ -1,30 +1,25 @@
-import type { DatasetFacts } from "../../shared/api/files.ts";
-import { KindCheck } from "../../shared/data/dataset-kinds/kind-check.ts";
-import { columnsToRead } from "../../shared/data/dataset-kinds/registry.ts";
-import { createDatasetReader, RECORD_UNITS } from "../../shared/data/dataset-reader.ts";
-import { isMetadata } from "../../shared/data/training-lines.ts";
+import { UPLOAD_PURPOSES, type UploadPurpose } from "../../shared/api/files.ts";
+import { saidFormat } from "../../shared/data/said-format.ts";
 import { TrimtabError } from "../../shared/errors.ts";
-import type { JsonlLine } from "../../shared/formats/jsonl.ts";
-import { openParquet } from "../../shared/formats/parquet.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import { BlobWriter } from "./blob-writer.ts";
+import { type CheckedDataset, DatasetCheck, type DatasetExpectation } from "./dataset-check.ts";
 import { type FormPart, formParts } from "./multipart.ts";
-import { UploadedPreferences } from "./uploaded-preferences.ts";
+import { storedFile } from "./stored-file.ts";
 
 /** A dataset that was received, checked record by record, and stored as it came. */
-export interface ReceivedDataset {
+export interface ReceivedDataset extends CheckedDataset {
   readonly filename: string;
   readonly bytes: number;
   readonly sha256: string;
-  readonly format: string;
-  readonly lines: number;
-  readonly trainable: number;
-  readonly dataset: DatasetFacts;
+  readonly purpose: UploadPurpose;
 }
 
 export interface UploadForm {
   readonly body: ReadableStream<Uint8Array>;
   readonly boundary: string;
+  /** The `format` of the address, for clients whose forms have no fields of their own. */
+  readonly format?: string | undefined;
 }
 
 /**
@@ -34,40 +29,73 @@ export interface UploadForm {
  *   field; nothing is stored then.
  */
 export async function receiveDataset(form: UploadForm, bucket: R2Bucket, key: string): Promise<ReceivedDataset> {
-  let received: ReceivedDataset | undefined;
-  let purpose: string | undefined;
+  let stored: StoredUpload | undefined;
+  let purpose: UploadPurpose | undefined;
+  let said = form.format === undefined ? undefined : saidFormat(form.format);
   try {
     for await (const part of formParts(form.body, form.boundary, LIMITS.file + LIMITS.multipartOverhead)) {
       switch (part.name) {
         case "file":
-          if (received !== undefined) throw refuse("file", "is there twice; upload one file at a time");
-          received = await receiveFile(part, bucket, key);
+          if (stored !== undefined) throw refuse("file", "is there twice; upload one file at a time");
+          stored = await store({ filename: fileName(part), chunks: part.chunks, purpose, said }, bucket, key);
           break;
         case "purpose":
-          purpose = await shortField(part);
-          if (purpose !== "fine-tune") throw refuse("purpose", 'must be "fine-tune"');
+          purpose = uploadPurpose(await shortField(part));
           break;
+        case "format": {
+          const named = saidFormat(await shortField(part));
+          if (said !== undefined && said !== named) throw refuse("format", "is given twice, and differs");
+          said = named;
+          break;
+        }
         default:
           throw refuse(part.name.slice(0, 64), "is an unknown field; remove it");
       }
     }
-    if (received === undefined) throw refuse("file", "is required");
-    if (purpose === undefined) throw refuse("purpose", 'is required; it must be "fine-tune"');
-    return received;
+    if (stored === undefined) throw refuse("file", "is required");
+    if (purpose === undefined) throw refuse("purpose", `is required; it must be ${PURPOSES}`);
+    if (said !== undefined && purpose !== "fine-tune") {
+      throw refuse("format", `is of files to train on, and this one has the purpose "${purpose}"; leave it out`);
+    }
+    const { check, ...facts } = stored;
+    // A form may say the format after its file, which has been read by its looks by then.
+    const asSaid = said === check.said ? check : await checkStored({ purpose, said }, { ...facts, key }, bucket);
+    return { ...facts, ...asSaid.facts(purpose), purpose };
   } catch (error) {
-    if (received !== undefined) await bucket.delete(key);
+    if (stored !== undefined) await bucket.delete(key);
     throw error;
   }
 }
 
-function receiveFile(part: FormPart, bucket: R2Bucket, key: string): Promise<ReceivedDataset> {
+const PURPOSES = UPLOAD_PURPOSES.map((purpose) => JSON.stringify(purpose)).join(" or ");
+
+function uploadPurpose(given: string): UploadPurpose {
+  const purpose = UPLOAD_PURPOSES.find((name) => name === given);
+  if (purpose === undefined) throw refuse("purpose", `must be ${PURPOSES}`);
+  return purpose;
+}
+
+function fileName(part: FormPart): string {
   const filename = (part.filename ?? "").slice(0, LIMITS.fileName);
   if (filename === "") throw refuse("file", "must be a file with a name");
-  return storeDataset({ filename, chunks: part.chunks }, bucket, key);
+  return filename;
+}
+
+interface DatasetToStore extends DatasetExpectation {
+  readonly filename: string;
+  readonly chunks: AsyncIterable<Uint8Array>;
+}
+
+interface StoredUpload {
+  readonly filename: string;
+  readonly bytes: number;
+  readonly sha256: string;
+  /** Has seen every record. */
+  readonly check: DatasetCheck;
 }
 
 /**
- * Stores a dataset under `key` as its bytes come, while each of its records is checked.
+ * Stores a dataset to train on under `key` as its bytes come, while each of its records is checked.
  *
  * @throws TrimtabError invalid_file with the place of the first bad record, payload_too_large; nothing is stored then.
  */
@@ -75,9 +103,23 @@ export async function storeDataset(
   { filename, chunks }: { readonly filename: string; readonly chunks: AsyncIterable<Uint8Array> },
   bucket: R2Bucket,
   key: string,
-): Promise<ReceivedDataset> {
+): Promise<Omit<ReceivedDataset, "purpose">> {
+  const { check, ...stored } = await store({ filename, chunks, purpose: "fine-tune", said: undefined }, bucket, key);
+  try {
+    return { ...stored, ...check.facts("fine-tune") };
+  } catch (error) {
+    await bucket.delete(key);
+    throw error;
+  }
+}
+
+async function store(
+  { filename, chunks, purpose, said }: DatasetToStore,
+  bucket: R2Bucket,
+  key: string,
+): Promise<StoredUpload> {
   const writer = new BlobWriter(bucket, key);
-  const check = new DatasetCheck();
+  const check = new DatasetCheck({ purpose, said });
   let stored: Awaited<ReturnType<BlobWriter["finish"]>>;
   try {
     let bytes = 0;
@@ -100,113 +142,26 @@ export async function storeDataset(
   try {
     // A Parquet file is read from its end, so from the store, piece by piece.
     if (check.isParquet) await check.readTable(storedFile(bucket, key, stored.bytes));
-    return { filename, ...check.facts(), ...stored };
+    return { filename, ...stored, check };
   } catch (error) {
     await bucket.delete(key);
     throw error;
   }
 }
 
-/** A stored file that Parquet readers can read in ranges. Throws `corrupt_blob` when its bytes are missing. */
-export function storedFile(bucket: R2Bucket, key: string, byteLength: number) {
-  return {
-    byteLength,
-    async slice(start: number, end = byteLength): Promise<ArrayBuffer> {
-      // R2 refuses an empty range.
-      if (end <= start) return new ArrayBuffer(0);
-      const object = await bucket.get(key, { range: { offset: start, length: end - start } });
-      if (object === null) throw new TrimtabError("corrupt_blob", "The uploaded bytes are missing from the store.");
-      return object.arrayBuffer();
-    },
-  };
-}
-
-/** Column names that a reply lists, and characters of each; more would only be noise. */
-const MAX_IGNORED = 64;
-const MAX_NAME = 128;
-
-/** Checks a dataset's records as they arrive. */
-class DatasetCheck {
-  readonly #reader = createDatasetReader({ maxUnpackedBytes: LIMITS.unpackedFile });
-  readonly #kinds = new KindCheck();
-  readonly #ignored = new Set<string>();
-  readonly #preferences = new UploadedPreferences();
-  #records = 0;
-  #lines = 0;
-
-  get isParquet(): boolean {
-    return this.#reader.form === "parquet";
-  }
-
-  push(chunk: Uint8Array): void {
-    named(() => this.#look(this.#reader.push(chunk)));
-  }
-
-  end(): void {
-    named(() => this.#look(this.#reader.end()));
-  }
-
-  async readTable(file: ReturnType<typeof storedFile>): Promise<void> {
-    try {
-      const table = await openParquet(file, { maxGroupBytes: LIMITS.parquetGroup });
-      const isRead = columnsToRead(table.columns);
-      this.#ignore(table.columns.filter((column) => !isRead(column)));
-      for await (const record of table.rows(isRead)) this.#look([record]);
-    } catch (error) {
-      throw fileError(error);
-    }
-  }
-
-  facts(): Pick<ReceivedDataset, "format" | "lines" | "trainable" | "dataset"> {
-    if (this.#lines === 0) throw fileError(new TrimtabError("invalid_file", "the file has no example in it"));
-    const { kinds, unfit, layouts, ignored, trainable, groups } = named(() => this.#kinds.end());
-    const isOfExamples = kinds[0] === "examples";
-    this.#ignore(ignored);
-    return {
-      format: !isOfExamples ? kinds[0]! : groups.length === 1 ? groups[0]! : "mixed",
-      lines: this.#lines,
-      trainable,
-      dataset: {
-        format: this.#reader.form ?? "jsonl",
-        compression: this.#reader.compression,
-        examples: this.#lines,
-        layouts: [...layouts],
-        ignored_columns: [...this.#ignored],
-        kinds: [...kinds],
-        ...(Object.keys(unfit).length === 0 ? {} : { unfit }),
-        ...this.#preferences.figures(kinds),
-      },
-    };
-  }
-
-  #ignore(names: readonly string[]): void {
-    for (const name of names) if (this.#ignored.size < MAX_IGNORED) this.#ignored.add(name.slice(0, MAX_NAME));
-  }
-
-  #look(records: readonly JsonlLine[]): void {
-    const unit = RECORD_UNITS[this.#reader.form ?? "jsonl"];
-    for (const { number, value } of records) {
-      this.#records++;
-      if (isMetadata(value, this.#records)) continue;
-      const place = { number, unit, file: "the file" };
-      this.#kinds.add(value, place);
-      this.#preferences.add(value, place);
-      this.#lines++;
-    }
-  }
-}
-
-function named<T>(look: () => T): T {
-  try {
-    return look();
-  } catch (error) {
-    throw fileError(error);
-  }
-}
-
-function fileError(error: unknown): unknown {
-  if (!(error instanceof TrimtabError)) return error;
-  return new TrimtabError(error.code, error.message, { param: "file", data: error.data, cause: error });
+/** Reads a stored file again, as what it was said to be. */
+async function checkStored(
+  expected: DatasetExpectation,
+  { key, bytes }: { readonly key: string; readonly bytes: number },
+  bucket: R2Bucket,
+): Promise<DatasetCheck> {
+  const check = new DatasetCheck(expected);
+  const object = await bucket.get(key);
+  if (object === null) throw new TrimtabError("corrupt_blob", "The uploaded bytes are missing from the store.");
+  for await (const chunk of object.body) check.push(chunk);
+  check.end();
+  if (check.isParquet) await check.readTable(storedFile(bucket, key, bytes));
+  return check;
 }
 
 async function shortField(part: FormPart): Promise<string> {

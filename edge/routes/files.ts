@@ -1,7 +1,8 @@
 import { createRoute } from "@hono/zod-openapi";
 import { z } from "zod";
-import { FileList, FileListQuery, FileObject } from "../../shared/api/files.ts";
+import { FileList, FileListQuery, FileObject, FileUploadQuery, UPLOAD_PURPOSES } from "../../shared/api/files.ts";
 import { Deleted } from "../../shared/api/lists.ts";
+import { FORMAT_NAMES } from "../../shared/data/said-format.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import { attachment } from "../blobs/disposition.ts";
@@ -23,12 +24,22 @@ const upload = createRoute({
   security,
   summary: "Upload a dataset: JSONL, a JSON array, CSV or Parquet; a file with a bad record is refused whole",
   request: {
+    query: FileUploadQuery,
     body: streamedRequest("multipart/form-data", {
       type: "object",
       required: ["file", "purpose"],
       properties: {
         file: { type: "string", format: "binary", description: "All but Parquet may be compressed with gzip or zstd" },
-        purpose: { type: "string", enum: ["fine-tune"] },
+        purpose: {
+          type: "string",
+          enum: [...UPLOAD_PURPOSES],
+          description: "`fine-tune` for datasets to train on; `evals` and `user_data` for any JSON objects",
+        },
+        format: {
+          type: "string",
+          enum: [...FORMAT_NAMES],
+          description: "What the lines are; found out by default. A file that is something else is refused",
+        },
       },
     }),
   },
@@ -87,13 +98,17 @@ files.openapi(upload, async (c) => {
     });
   }
   const { body } = c.req.raw;
+  const { format } = c.req.valid("query");
   if (body === null)
     throw new TrimtabError("invalid_request", "The body is empty. Send a form with `file` and `purpose`.");
   return uploadOnce(c, tenant, async (identify) => {
     const { id, key } = await tenant.files.begin();
     try {
-      const received = await receiveDataset({ body, boundary }, c.env.BLOBS, key);
-      const identified = await identify([received.filename, received.sha256]);
+      const received = await receiveDataset({ body, boundary, format }, c.env.BLOBS, key);
+      const identified = await identify([
+        ...[received.filename, received.sha256, received.purpose],
+        received.dataset.said_format ?? null,
+      ]);
       if (identified.replay !== null) {
         await tenant.files.drop(id);
         return identified.replay as never;

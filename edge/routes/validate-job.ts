@@ -5,14 +5,13 @@ import { dryRun } from "../../shared/data/dry-run.ts";
 import { requireShownTools } from "../../shared/data/tool-lines.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { LIMITS } from "../../shared/limits.ts";
-import { loadTokenizer, type Tokenizer } from "../../shared/model/tokenizer.ts";
+import type { Tokenizer } from "../../shared/model/tokenizer.ts";
 import { type DatasetHead, datasetHead } from "../blobs/dataset-head.ts";
-import { FolderReader } from "../blobs/folder-reader.ts";
 import type { StoredFolder } from "../blobs/stored-folder.ts";
 import type { Remote } from "../objects/rpc.ts";
 import type { Tenant } from "../objects/tenant.ts";
-import { LoadOnce } from "../serving/load-once.ts";
 import { yieldToEventLoop } from "../serving/yield-to-event-loop.ts";
+import { baseTokenizer } from "./base-tokenizer.ts";
 
 export interface ValidationParts {
   readonly request: CreateJob;
@@ -27,9 +26,6 @@ export interface ValidationParts {
   readonly examples: number;
 }
 
-/** A tokenizer takes a second to load, and people who try out a dataset send several requests. */
-const tokenizers = new LoadOnce<Tokenizer>();
-
 /**
  * A job's dry run: shows what would be trained on at the beginning of its files. Creates nothing.
  *
@@ -38,19 +34,48 @@ const tokenizers = new LoadOnce<Tokenizer>();
  */
 export async function validateJob(parts: ValidationParts): Promise<JobValidation> {
   const { request } = parts;
-  const tokenizer = await tokenizerOf(parts);
+  const tokenizer = await baseTokenizer(parts.blobs, parts.base);
   const training = await validated(parts, tokenizer, "training_file", request.training_file);
   const validation =
     request.validation_file == null
       ? null
       : await validated(parts, tokenizer, "validation_file", request.validation_file);
+  const others = await otherFiles(parts, tokenizer);
+  const { training_files: mixed = [], validation_files: measured = [] } = others;
+  const all = [training, ...(validation === null ? [] : [validation]), ...mixed, ...measured];
   return {
     object: "fine_tuning.job.validation",
     model: request.model,
-    valid: training.error === null && (validation?.error ?? null) === null,
+    valid: all.every(({ error }) => error === null),
     training_file: training,
     validation_file: validation,
+    ...others,
   };
+}
+
+/** The dry runs of lists of files. */
+async function otherFiles(
+  parts: ValidationParts,
+  tokenizer: Tokenizer,
+): Promise<Pick<JobValidation, "training_files" | "validation_files">> {
+  const lists: Pick<JobValidation, "training_files" | "validation_files"> = {};
+  for (const [field, list, ids] of listsOf(parts.request)) {
+    const runs: ValidatedFile[] = [];
+    for (const id of ids) runs.push(await validated(parts, tokenizer, field, id));
+    lists[list] = runs;
+  }
+  return lists;
+}
+
+type FileField = "training_file" | "validation_file";
+
+/** The lists of files that a request has. */
+function listsOf({ mixture, validation_files: measured }: CreateJob) {
+  const training = ["training_file", "training_files", mixture?.files.map(({ id }) => id)] as const;
+  const validation = ["validation_file", "validation_files", measured] as const;
+  return [training, validation].flatMap(([field, list, ids]) =>
+    ids === undefined ? [] : [[field, list, ids] as [FileField, `${FileField}s`, readonly string[]]],
+  );
 }
 
 /**
@@ -60,13 +85,17 @@ export async function validateJob(parts: ValidationParts): Promise<JobValidation
  */
 export async function checkTools(parts: Omit<ValidationParts, "examples">): Promise<void> {
   const { request, maxLength } = parts;
-  for (const param of ["training_file", "validation_file"] as const) {
-    const file = request[param];
-    if (file == null) continue;
-    const { lines } = await headOf(parts, param, file);
+  const lists = new Map(listsOf(request).map(([field, , ids]) => [field, ids]));
+  const named = (["training_file", "validation_file"] as const).flatMap((field) => {
+    const list = lists.get(field);
+    if (list !== undefined) return list.map((file, index) => ({ field, file, param: `${field}[${index}]` }));
+    return request[field] == null ? [] : [{ field, file: request[field], param: field }];
+  });
+  for (const { field, file, param } of named) {
+    const { lines } = await headOf(parts, field, file, param);
     try {
       await requireShownTools(lines, {
-        tokenizer: () => tokenizerOf(parts),
+        tokenizer: () => baseTokenizer(parts.blobs, parts.base),
         maxLength,
         maxLines: LIMITS.validatedLines,
         clock: () => new Date(),
@@ -80,12 +109,13 @@ export async function checkTools(parts: Omit<ValidationParts, "examples">): Prom
 
 async function headOf(
   { tenant, blobs, method }: Pick<ValidationParts, "tenant" | "blobs" | "method">,
-  param: "training_file" | "validation_file",
+  field: FileField,
   file: string,
+  param: string = field,
 ): Promise<DatasetHead> {
-  const kinds = datasetsOf(method, param);
-  const { key, bytes, filename, kind } = await tenant.files.dataset(file, { param, kinds });
-  return datasetHead(blobs, { key, bytes, name: filename, kind }, LIMITS.validatedBytes);
+  const kinds = datasetsOf(method, field);
+  const { key, bytes, filename, kind, said_format: format } = await tenant.files.dataset(file, { param, kinds });
+  return datasetHead(blobs, { key, bytes, name: filename, kind, format }, LIMITS.validatedBytes);
 }
 
 async function validated(
@@ -108,16 +138,4 @@ async function validated(
     clock: () => new Date(),
   });
   return validatedFile({ ...run, complete: run.complete && head.whole }, { file, param, maxLength });
-}
-
-async function tokenizerOf({ base, blobs }: Pick<ValidationParts, "base" | "blobs">): Promise<Tokenizer> {
-  const tokenizer = await tokenizers.get(base.digest, async () => {
-    const files = new FolderReader(blobs, base);
-    return loadTokenizer(await files.json("tokenizer.json"), await files.json("tokenizer_config.json"), {
-      chatTemplate: files.has("chat_template.jinja") ? await files.text("chat_template.jinja") : undefined,
-      modelConfig: await files.json("config.json"),
-    });
-  });
-  for (const [digest] of tokenizers.loaded()) if (digest !== base.digest) tokenizers.forget(digest);
-  return tokenizer;
 }

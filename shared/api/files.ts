@@ -1,9 +1,14 @@
 import { z } from "zod";
 import { DATASET_KIND_NAMES, type DatasetKindName, datasetKind } from "../data/dataset-kinds/registry.ts";
+import { FORMAT_NAMES } from "../data/said-format.ts";
 import { TrimtabError } from "../errors.ts";
 import { LIMITS } from "../limits.ts";
 import { listSchema, pageQuery } from "./lists.ts";
 import { PreferenceFigures } from "./preferences.ts";
+
+/** What a file may be uploaded for: to train on, or any JSON objects, which evals read. */
+export const UPLOAD_PURPOSES = ["fine-tune", "evals", "user_data"] as const;
+export type UploadPurpose = (typeof UPLOAD_PURPOSES)[number];
 
 /** How the server read an upload. */
 export const DatasetFacts = z
@@ -12,13 +17,20 @@ export const DatasetFacts = z
     compression: z.enum(["gzip", "zstd"]).nullable(),
     examples: z.int(),
     layouts: z.array(z.string()).meta({ description: "How the examples are written: `chat`, `ShareGPT`, `Alpaca`, …" }),
+    formats: z
+      .array(z.strictObject({ format: z.string(), examples: z.int(), first_line: z.int() }))
+      .optional()
+      .meta({
+        description:
+          "The same by the names that an upload's `format` may say, with how many examples are written so and where they begin; several are a mixture. Absent of older files",
+      }),
+    said_format: z.string().optional().meta({ description: "The upload's `format`, if it said one" }),
     ignored_columns: z
       .array(z.string())
       .meta({ description: "What is not trained on; `messages[].id` is a field of messages" }),
-    kinds: z
-      .array(z.enum(DATASET_KIND_NAMES))
-      .optional()
-      .meta({ description: "What the file can be used as, by the kinds that job types ask for" }),
+    kinds: z.array(z.enum(DATASET_KIND_NAMES)).optional().meta({
+      description: "What the file can be used as, by the kinds that job types ask for; empty if not to train on",
+    }),
     unfit: z
       .partialRecord(z.enum(DATASET_KIND_NAMES), z.string())
       .optional()
@@ -40,7 +52,7 @@ export const FileObject = z
     bytes: z.int(),
     created_at: z.int(),
     filename: z.string(),
-    purpose: z.enum(["fine-tune", "fine-tune-results", "edit"]),
+    purpose: z.enum([...UPLOAD_PURPOSES, "fine-tune-results", "edit"]),
     status: z.literal("processed"),
     status_details: z.string().nullable().meta({ description: "How the server read the file, in a sentence" }),
     expires_at: z.null(),
@@ -64,9 +76,18 @@ export const FileUpload = z
       description:
         "A dataset as JSONL, a JSON array, CSV, TSV or Parquet; the first four may be compressed with gzip or zstd",
     }),
-    purpose: z.literal("fine-tune"),
+    purpose: z.enum(UPLOAD_PURPOSES),
+    format: z
+      .enum(FORMAT_NAMES as [string, ...string[]])
+      .optional()
+      .meta({ description: "What the lines are; found out by default. A file that is something else is refused" }),
   })
   .meta({ id: "FileUpload" });
+
+/** For clients whose forms have no fields of their own. */
+export const FileUploadQuery = z.strictObject({
+  format: z.string().max(64).optional().meta({ description: "The same as the form's `format`" }),
+});
 
 const FORMS = { jsonl: "JSON Lines", json: "a JSON array", csv: "CSV", parquet: "Parquet" } as const;
 
@@ -76,11 +97,15 @@ export function datasetSentence({
   compression,
   examples,
   layouts,
+  formats = [],
   ignored_columns: ignored,
 }: DatasetFacts): string {
   const form = `${FORMS[format]}${compression === null ? "" : `, compressed with ${compression}`}`;
   const left = ignored.length === 0 ? "" : ` Not trained on: ${ignored.join(", ")}.`;
-  return `Read as ${form}, with ${examples} ${examples === 1 ? "example" : "examples"} (${layouts.join(", ")}).${left}`;
+  if (layouts.length === 0) return `Read as ${form}, with ${examples} ${examples === 1 ? "object" : "objects"}.`;
+  const mixed = formats.map(({ format, examples: count, first_line: line }) => `${count} ${format} from ${line} on`);
+  const mixture = formats.length > 1 ? ` It mixes formats: ${mixed.join(", ")}.` : "";
+  return `Read as ${form}, with ${examples} ${examples === 1 ? "example" : "examples"} (${layouts.join(", ")}).${mixture}${left}`;
 }
 
 /**

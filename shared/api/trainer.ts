@@ -27,6 +27,7 @@ import { StoredFile } from "./artefacts.ts";
 import { Digest } from "./ids.ts";
 import { Lane } from "./lanes.ts";
 import { Executor, Method } from "./methods.ts";
+import { MixtureSettings } from "./mixtures.ts";
 
 export const TRAINER_HEADERS = {
   tenant: "x-trimtab-tenant",
@@ -42,9 +43,27 @@ export type BlobRef = z.infer<typeof BlobRef>;
 
 /** The kind of a dataset's lines, as detected at upload. */
 export const DatasetRef = z
-  .strictObject({ ...BlobRef.shape, id: z.string(), format: z.string(), lines: z.int().min(1) })
+  .strictObject({
+    ...BlobRef.shape,
+    id: z.string(),
+    format: z.string(),
+    lines: z.int().min(1),
+    said_format: z.string().optional().meta({ description: "The line format that the upload said its examples have" }),
+  })
   .meta({ id: "DatasetRef" });
 export type DatasetRef = z.infer<typeof DatasetRef>;
+
+/** The files of a job that mixes several. */
+export const MixtureRef = z
+  .strictObject({
+    ...MixtureSettings.shape,
+    files: z
+      .array(z.strictObject({ file: DatasetRef, weight: z.number(), max_examples: z.int().optional() }))
+      .min(1)
+      .max(LIMITS.mixedFiles),
+  })
+  .meta({ id: "MixtureRef" });
+export type MixtureRef = z.infer<typeof MixtureRef>;
 
 export const LeaseRequest = z
   .strictObject({
@@ -104,7 +123,19 @@ export const Lease = z
       }),
     training_file: DatasetRef,
     validation_file: DatasetRef.nullable(),
+    rehearsal_file: DatasetRef.optional().meta({ description: "The uploaded file that the method rehearses" }),
+    mixture: MixtureRef.optional().meta({ description: "All files to train on, where there are several" }),
+    validation_files: z
+      .array(DatasetRef)
+      .min(1)
+      .max(LIMITS.mixedFiles)
+      .optional()
+      .meta({ description: "All files to measure, where there are several" }),
     checkpoint: ResumeState.nullable().meta({ description: "The state to resume from; null to start at step 0" }),
+    pause_at: z.int().min(1).optional().meta({
+      description:
+        "The step at which to measure the validation file, store the state and release the job with the reason `rung`",
+    }),
   })
   .meta({ id: "Lease" });
 export type Lease = z.infer<typeof Lease>;
@@ -265,7 +296,9 @@ export const Failure = z
   .meta({ id: "Failure" });
 export type Failure = z.infer<typeof Failure>;
 
-export const Release = z.strictObject({ reason: z.enum(["paused", "cancelled", "shutdown"]) }).meta({ id: "Release" });
+export const Release = z
+  .strictObject({ reason: z.enum(["paused", "cancelled", "shutdown", "rung"]) })
+  .meta({ id: "Release" });
 export type Release = z.infer<typeof Release>;
 
 export const Acknowledged = z.strictObject({ status: z.string() }).meta({ id: "Acknowledged" });

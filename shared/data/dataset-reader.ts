@@ -6,11 +6,13 @@ import { TrimtabError } from "../errors.ts";
 import { createCsvReader, csvDelimiter } from "../formats/csv.ts";
 import { createGzipReader, type Unpacker } from "../formats/gzip-reader.ts";
 import { joinBytes } from "../formats/join-bytes.ts";
+import { createJsonListReader } from "../formats/json-list.ts";
 import { createJsonValuesReader } from "../formats/json-values.ts";
 import { createJsonlReader, type JsonlLine, type JsonlReader } from "../formats/jsonl.ts";
 import { createZstdReader } from "../formats/zstd-reader.ts";
 import type { RecordPlace } from "./columns.ts";
 import { DATASET_COLUMNS } from "./dataset-kinds/registry.ts";
+import { type WrappedList, wrappedList } from "./wrapped-list.ts";
 
 export type DatasetForm = "jsonl" | "json" | "csv" | "parquet";
 
@@ -96,9 +98,13 @@ export function createDatasetReader(options: DatasetReaderOptions): DatasetReade
       if (isLast) head.push(...unpacker.end());
       return decide(isLast);
     }
-    if (!isLast && headBytes < HEAD_BYTES && !hasFirstLine(bytes)) return false;
+    if (!isLast && headBytes < HEAD_BYTES && !hasFirstRecord(bytes)) return false;
     form = formOf(bytes, name, compression);
-    reader = form === "parquet" ? undefined : READERS[form]({ name });
+    const list = form === "jsonl" || form === "json" ? listIn(bytes) : undefined;
+    if (list !== undefined) {
+      form = "json";
+      reader = createJsonListReader({ name, ...list });
+    } else reader = form === "parquet" ? undefined : READERS[form]({ name });
     return true;
   }
 
@@ -147,9 +153,22 @@ const READERS: Readonly<Record<Exclude<DatasetForm, "parquet">, (options: { name
   csv: createCsvReader,
 };
 
-function hasFirstLine(bytes: Uint8Array): boolean {
+/** Whether there is a whole first line, and not only the beginning of an object that goes on for lines. */
+function hasFirstRecord(bytes: Uint8Array): boolean {
   const first = bytes.findIndex((byte) => byte > 0x20);
-  return first >= 0 && bytes.indexOf(0x0a, first) >= 0;
+  const end = first < 0 ? -1 : bytes.indexOf(0x0a, first);
+  if (end < 0) return false;
+  const line = new TextDecoder().decode(bytes.subarray(first, end));
+  return !line.startsWith("{") || !UNFINISHED.test(line);
+}
+
+/** A line of valid JSON never ends like this, and one of pretty-printed JSON often does. */
+const UNFINISHED = /[{[,]\s*$/;
+
+/** The list of examples in a file that is one object around it. */
+function listIn(bytes: Uint8Array): WrappedList | undefined {
+  const head = new TextDecoder().decode(bytes).trimStart();
+  return head.startsWith("{") ? wrappedList(head) : undefined;
 }
 
 function formOf(bytes: Uint8Array, name: string, compression: Compression | null): DatasetForm {
@@ -167,8 +186,7 @@ function formOf(bytes: Uint8Array, name: string, compression: Compression | null
   }
   const [line = ""] = new TextDecoder().decode(bytes).trimStart().split(/\r?\n/, 1);
   if (line.startsWith("[")) return "json";
-  // A line of valid JSON never ends like this, and one of pretty-printed JSON often does.
-  if (line.startsWith("{")) return /[{[,]\s*$/.test(line) ? "json" : "jsonl";
+  if (line.startsWith("{")) return UNFINISHED.test(line) ? "json" : "jsonl";
   return isHeader(line) ? "csv" : "jsonl";
 }
 

@@ -6,7 +6,7 @@ import { type Columns, isRecord, kindOf } from "./columns.ts";
 import type { TrainingMessage } from "./example.ts";
 import { readToolCall, readToolCalls } from "./tools.ts";
 
-const MAX_MESSAGES = 1000;
+export const MAX_MESSAGES = 1000;
 
 /** The names that datasets use for the speakers, in lower case. */
 const ROLES: Readonly<Record<string, TrainingMessage["role"]>> = {
@@ -14,6 +14,7 @@ const ROLES: Readonly<Record<string, TrainingMessage["role"]>> = {
   developer: "system",
   user: "user",
   human: "user",
+  prompter: "user",
   assistant: "assistant",
   gpt: "assistant",
   chatgpt: "assistant",

@@ -42,7 +42,7 @@ export function statisticsTexts(
 ): StatisticsTexts | undefined {
   if (validation !== null) {
     const texts: Int32Array[] = [];
-    for (const { line, example } of parseTrainingFile(validation.bytes, { name: validation.name })) {
+    for (const { line, example } of parseTrainingFile(validation.bytes, validation)) {
       const encoded = encodeLine([example], { line, tokenizer, template, maxLength });
       if ("examples" in encoded) texts.push(...encoded.examples.flat().map(({ ids }) => ids));
     }

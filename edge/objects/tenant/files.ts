@@ -1,7 +1,15 @@
+import type { DatasetFix } from "../../../shared/api/datasets.ts";
 import type { ExportReport } from "../../../shared/api/feedback.ts";
-import { type DatasetFacts, datasetSentence, type FileObject, requireDatasetKind } from "../../../shared/api/files.ts";
+import {
+  type DatasetFacts,
+  datasetSentence,
+  type FileObject,
+  requireDatasetKind,
+  type UploadPurpose,
+} from "../../../shared/api/files.ts";
 import { type Deleted, type ListOf, listOf, type Page } from "../../../shared/api/lists.ts";
 import type { DatasetKindName } from "../../../shared/data/dataset-kinds/registry.ts";
+import { saidFormat } from "../../../shared/data/said-format.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import type { BlobSource } from "../../blobs/blob-source.ts";
 import { doomBlob, readyBlob, reserveBlob } from "../blob-ledger.ts";
@@ -9,6 +17,9 @@ import { type Database, seconds } from "../database.ts";
 import { type Idempotency, settleCreation } from "../idempotency.ts";
 import { pageOf } from "../page.ts";
 import { tenantModule } from "./context.ts";
+
+/** What a file is for, unless it is to train on or a job's result. */
+type FilePurpose = "edit" | Exclude<UploadPurpose, "fine-tune">;
 
 export interface FileRow {
   readonly id: string;
@@ -25,7 +36,7 @@ export interface FileRow {
   /** The job whose results the file holds; null of a dataset. */
   readonly job: string | null;
   /** null: as `job` says. */
-  readonly purpose: "edit" | null;
+  readonly purpose: FilePurpose | null;
 }
 
 /** Facts gathered about a dataset while it streamed in. */
@@ -33,14 +44,14 @@ export interface FileFacts {
   readonly filename: string;
   readonly bytes: number;
   readonly sha256: string;
-  /** The kind of its lines, "mixed" where there are several. */
+  /** The kind of its lines, "mixed" where there are several, "objects" where any will do. */
   readonly format: string;
   readonly lines: number;
   /** Lines with at least one token to train on. */
   readonly trainable: number;
   readonly dataset: DatasetFacts;
   /** `edit`: of the facts of an edit, which deletes it; a dataset to train on if left out. */
-  readonly purpose?: "edit";
+  readonly purpose?: UploadPurpose | "edit";
 }
 
 /** First step of an upload: records the file as pending. The bytes follow, then `finishFile`. */
@@ -67,7 +78,7 @@ export function finishFile(db: Database, id: string, facts: FileFacts, now: numb
     facts.format,
     facts.lines,
     facts.trainable,
-    facts.purpose ?? null,
+    facts.purpose === "fine-tune" ? null : (facts.purpose ?? null),
     id,
   );
   db.run("INSERT OR REPLACE INTO file_facts (file, facts) VALUES (?, ?)", id, JSON.stringify(facts.dataset));
@@ -111,16 +122,38 @@ export interface NeededDataset {
   readonly kinds: readonly DatasetKindName[];
 }
 
-/** @throws TrimtabError not_found, or invalid_request for a file that holds a job's results or is of another kind. */
-export function requireDataset(
-  db: Database,
-  id: string,
-  { param, kinds }: NeededDataset,
-): FileRow & { readonly kind: DatasetKindName } {
+/**
+ * @throws TrimtabError not_found, or invalid_request for a file that holds a job's results, was uploaded for another purpose, or is
+ *   of another kind.
+ */
+export function requireDataset(db: Database, id: string, { param, kinds }: NeededDataset): FileRow & DatasetUse {
   const row = requireFile(db, id, param);
-  if (row.job === null) return { ...row, kind: requireDatasetKind(factsOf(db, id), kinds, param) };
-  const message = `The file ${id} holds the results of ${row.job}. Name a file that was uploaded with purpose "fine-tune".`;
+  const isOfAnyObjects = row.purpose === "evals" || row.purpose === "user_data";
+  const facts = factsOf(db, id);
+  // Data that a job has made is as good as an upload.
+  if ((row.job === null || facts !== null) && !isOfAnyObjects) {
+    return { ...row, kind: requireDatasetKind(facts, kinds, param), ...lineFormat(facts) };
+  }
+  const what = isOfAnyObjects ? `was uploaded with purpose "${row.purpose}"` : `holds the results of ${row.job}`;
+  const message = `The file ${id} ${what}. Name a file that was uploaded with purpose "fine-tune".`;
   throw new TrimtabError("invalid_request", message, { param });
+}
+
+/** How a dataset is read. */
+export interface DatasetUse {
+  readonly kind: DatasetKindName;
+  /** The id of the line format that it was said to have; left out where each line shows its own. */
+  readonly said_format?: string;
+}
+
+/** The line format that a file was said to have, for what reads it. */
+export function lineFormatOf(db: Database, file: string): Pick<DatasetUse, "said_format"> {
+  return lineFormat(factsOf(db, file));
+}
+
+function lineFormat(facts: DatasetFacts | null): Pick<DatasetUse, "said_format"> {
+  const format = facts?.said_format === undefined ? undefined : saidFormat(facts.said_format).format;
+  return format === undefined ? {} : { said_format: format };
 }
 
 /** A page of a tenant's files, and which of them to list: all unless a purpose is named. */
@@ -128,6 +161,8 @@ export type FilePage = Page & { readonly order: "asc" | "desc"; readonly purpose
 
 const OF_PURPOSE: Readonly<Record<FileObject["purpose"], string>> = {
   "fine-tune": "job IS NULL AND purpose IS NULL",
+  evals: "purpose = 'evals'",
+  user_data: "purpose = 'user_data'",
   edit: "purpose = 'edit'",
   "fine-tune-results": "job IS NOT NULL",
 };
@@ -222,6 +257,19 @@ export const files = tenantModule({
           return file;
         }),
 
+      /** Finishes a file of what stays of another; the reply also says what was dropped. */
+      finishFix: (
+        id: string,
+        facts: FileFacts,
+        { report, key }: { readonly report: DatasetFix; readonly key: Idempotency | null },
+      ): DatasetFix =>
+        db.transaction(() => {
+          finishFile(db, id, facts, now());
+          const fixed = { ...report, result: id };
+          settleCreation(db, key, fixed);
+          return fixed;
+        }),
+
       /** Abandons a failed upload. */
       async drop(id: string): Promise<void> {
         db.transaction(() => dropPendingFile(db, id, now()));
@@ -247,9 +295,9 @@ export const files = tenantModule({
        *
        * @throws TrimtabError not_found, or invalid_request for a file that holds a job's results or is of another kind.
        */
-      dataset(id: string, needed: NeededDataset): NamedSource & { readonly kind: DatasetKindName } {
+      dataset(id: string, needed: NeededDataset): NamedSource & DatasetUse {
         const row = requireDataset(db, id, needed);
-        return { ...sourceOf(row), kind: row.kind };
+        return { ...sourceOf(row), kind: row.kind, ...lineFormatOf(db, id) };
       },
 
       async delete(id: string): Promise<Deleted> {

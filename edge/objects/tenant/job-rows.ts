@@ -1,20 +1,32 @@
 import type { CreateJob, Job, JobFilter, JobStatus } from "../../../shared/api/jobs.ts";
 import { TERMINAL_STATUSES } from "../../../shared/api/jobs.ts";
 import { type ListOf, listOf } from "../../../shared/api/lists.ts";
-import { datasetsOf, type Executor, type Method, settingsOf } from "../../../shared/api/methods.ts";
+import { datasetsOf, type Executor, type Method, requireMixable, settingsOf } from "../../../shared/api/methods.ts";
+import type { Mixture } from "../../../shared/api/mixtures.ts";
 import { modelsNamedByJob } from "../../../shared/api/pipeline-references.ts";
-import { isPipeline, type JobMethod, type Pipeline, type PipelinePlace } from "../../../shared/api/pipelines.ts";
+import {
+  isPipeline,
+  isSweep,
+  isTrained,
+  type JobMethod,
+  type Pipeline,
+  type PipelinePlace,
+} from "../../../shared/api/pipelines.ts";
+import type { SweepPlace } from "../../../shared/api/sweeps.ts";
 import type { Completion } from "../../../shared/api/trainer.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import { type Database, seconds } from "../database.ts";
 import { pageOf } from "../page.ts";
 import { requireSettled } from "./edits/settled-deltas.ts";
+import { addJobEvals, type JobEvalTemplate, jobEvalsOf } from "./evals/job-eval-rows.ts";
 import { requireDataset } from "./files.ts";
 import type { JobBase } from "./job-base.ts";
 import { type JobModel, jobModels } from "./job-models.ts";
 import type { JobParent } from "./job-parent.ts";
 import { shownCourse } from "./pipelines/pipeline-rows.ts";
+import { rehearsalFileOf, requireKept } from "./rehearsal-file.ts";
 import { resultFilesOf } from "./result-files.ts";
+import { shownSweep } from "./sweeps/sweep-rows.ts";
 
 /** The job's task; never changes. */
 export interface JobSpec {
@@ -25,10 +37,17 @@ export interface JobSpec {
   readonly metadata: Readonly<Record<string, string>> | null;
   readonly training_file: string;
   readonly validation_file: string | null;
+  /** Left out by jobs with one file of each. */
+  readonly mixture?: Mixture;
+  readonly validation_files?: readonly string[];
   /** Left out by jobs that start from the base. */
   readonly parent?: JobParent;
   /** The pipeline that the job is a stage of; left out by jobs that are none. */
   readonly pipeline?: PipelinePlace;
+  /** The uploaded file that is rehearsed; left out by jobs without one. */
+  readonly rehearsal_file?: string;
+  /** The sweep that the job is a trial of; left out by jobs that are none. */
+  readonly sweep?: SweepPlace;
   /** Left out by jobs whose method names no deltas. */
   readonly models?: readonly JobModel[];
 }
@@ -68,6 +87,9 @@ export interface NewJob {
   /** The tuned model to continue from; absent if the job starts from the base. */
   readonly parent?: JobParent | undefined;
   readonly pipeline?: PipelinePlace | undefined;
+  readonly sweep?: SweepPlace | undefined;
+  /** What it is measured by, before and after. */
+  readonly evals?: readonly JobEvalTemplate[] | undefined;
 }
 
 /**
@@ -77,13 +99,19 @@ export interface NewJob {
  */
 export function addJob(db: Database, job: NewJob, now: number): JobRow {
   const { request } = job;
-  if (!isPipeline(job.method)) {
-    const { training_file: training, validation_file: validation } = request;
-    requireDatasets(db, job.method, { training, validation: validation ?? null });
+  if (isTrained(job.method)) {
+    const { training_file: training, validation_file: validation, mixture, validation_files: measured } = request;
+    const at = {
+      ...(mixture === undefined ? {} : { training: "training_file[0]" }),
+      ...(measured === undefined ? {} : { validation: "validation_file[0]" }),
+    };
+    requireDatasets(db, job.method, { training, validation: validation ?? null, at });
+    requireOfOneKind(db, job.method, { mixture, measured });
   }
   const models = jobModels(db, modelsNamedByJob(job.method), job.base);
   const used = models.map(({ artefact }) => artefact);
   requireSettled(db, job.parent === undefined ? used : [...used, job.parent.artefact]);
+  const rehearsal = isTrained(job.method) ? rehearsalFileOf(job.method) : undefined;
   const spec: JobSpec = {
     method: job.method,
     executor: request.executor ?? null,
@@ -92,8 +120,12 @@ export function addJob(db: Database, job: NewJob, now: number): JobRow {
     metadata: request.metadata ?? null,
     training_file: request.training_file,
     validation_file: request.validation_file ?? null,
+    ...(rehearsal === undefined ? {} : { rehearsal_file: rehearsal }),
+    ...(request.mixture === undefined ? {} : { mixture: request.mixture }),
+    ...(request.validation_files === undefined ? {} : { validation_files: request.validation_files }),
     ...(job.parent === undefined ? {} : { parent: job.parent }),
     ...(job.pipeline === undefined ? {} : { pipeline: job.pipeline }),
+    ...(job.sweep === undefined ? {} : { sweep: job.sweep }),
     ...(models.length === 0 ? {} : { models }),
   };
   db.run(
@@ -102,9 +134,10 @@ export function addJob(db: Database, job: NewJob, now: number): JobRow {
     JSON.stringify(job.base),
     JSON.stringify(spec),
     seconds(now),
-    // No trainer takes a pipeline: its stages are the jobs that are queued.
-    isPipeline(job.method) ? 1 : 0,
+    // No trainer takes a pipeline or a sweep: the jobs that they have run are queued.
+    isTrained(job.method) ? 0 : 1,
   );
+  addJobEvals(db, job.id, job.evals ?? []);
   return requireJob(db, job.id);
 }
 
@@ -123,17 +156,43 @@ export function requireDatasets(db: Database, method: Method, { training, valida
       { param: param.training },
     );
   }
+  requireKept(db, method, { validation, at: at.method });
   if (validation === null) return;
   const kinds = datasetsOf(method, "validation_file");
   // A type that can learn from several kinds is measured on the one that it learns from.
   requireDataset(db, validation, { param: param.validation, kinds: kinds.includes(kind) ? [kind] : kinds });
 }
 
+interface FileLists {
+  readonly mixture: Mixture | undefined;
+  readonly measured: readonly string[] | undefined;
+}
+
+/** Throws what `addJob` does, with the place in the list, for a file that does not go with the first of them. */
+function requireOfOneKind(db: Database, method: Method, { mixture, measured }: FileLists): void {
+  requireMixable(method, { mixture, validation_files: measured });
+  const training = mixture?.files.map(({ id }) => id) ?? [];
+  for (const [field, ids] of [
+    ["training_file", training],
+    ["validation_file", measured ?? []],
+  ] as const) {
+    let kinds = datasetsOf(method, field);
+    for (const [index, id] of ids.entries()) {
+      const param = `${field}[${index}]`;
+      const { trainable, kind } = requireDataset(db, id, { param, kinds });
+      kinds = [kind];
+      if (trainable > 0 || field === "validation_file" || kind === "prompts") continue;
+      const message = `\`${param}\` has nothing to learn: no completion and no assistant turn with text and a weight other than 0.`;
+      throw new TrimtabError("invalid_dataset", message, { param });
+    }
+  }
+}
+
 export interface NamedFiles {
   readonly training: string;
   readonly validation: string | null;
   /** The fields of the request that name them; those of a job by default. */
-  readonly at?: { readonly training?: string; readonly validation?: string };
+  readonly at?: { readonly training?: string; readonly validation?: string; readonly method?: string };
 }
 
 /** A job of the tenant; a tenant that was never created has none. */
@@ -217,7 +276,7 @@ export function unqueuedJobs(db: Database): JobRow[] {
 
 /** Jobs that wait for a trainer, whether or not the Dispatcher has them. */
 export function waitingJobs(db: Database): JobRow[] {
-  const trained = "json_extract(spec, '$.method.type') <> 'pipeline'";
+  const trained = "json_extract(spec, '$.method.type') NOT IN ('pipeline', 'sweep')";
   return db.all<JobRow>(`SELECT * FROM jobs WHERE status = 'queued' AND ${trained} ORDER BY n LIMIT 100`);
 }
 
@@ -225,7 +284,10 @@ export function waitingJobs(db: Database): JobRow[] {
 export function jobNeedingFile(db: Database, file: string): string | undefined {
   return db.get<{ id: string }>(
     `SELECT id FROM jobs WHERE status NOT IN ('succeeded', 'failed', 'cancelled')
-     AND (json_extract(spec, '$.training_file') = ?1 OR json_extract(spec, '$.validation_file') = ?1)`,
+     AND (json_extract(spec, '$.training_file') = ?1 OR json_extract(spec, '$.validation_file') = ?1
+        OR json_extract(spec, '$.rehearsal_file') = ?1
+       OR EXISTS (SELECT 1 FROM json_each(spec, '$.mixture.files') WHERE json_extract(value, '$.id') = ?1)
+       OR EXISTS (SELECT 1 FROM json_each(spec, '$.validation_files') WHERE value = ?1))`,
     file,
   )?.id;
 }
@@ -234,14 +296,32 @@ export function specOf(row: JobRow): JobSpec {
   return JSON.parse(row.spec) as JobSpec;
 }
 
-/** The method of a job that a trainer runs, which a pipeline is not. */
+/** The method of a job that a trainer runs, which a pipeline or a sweep is not. */
 export function trainedMethod({ method }: Pick<JobSpec, "method">): Method {
-  if (!isPipeline(method)) return method;
-  throw new TrimtabError("internal_error", "A pipeline was handed to a trainer.");
+  if (isTrained(method)) return method;
+  throw new TrimtabError("internal_error", `A ${method.type} was handed to a trainer.`);
 }
 
 export function baseOf(row: JobRow): JobBase {
   return JSON.parse(row.base) as JobBase;
+}
+
+/** All files of a spec. */
+export function filesOfSpec(spec: JobSpec): string[] {
+  const { rehearsal_file: rehearsed } = spec;
+  const one = [
+    spec.training_file,
+    ...(spec.validation_file === null ? [] : [spec.validation_file]),
+    ...(rehearsed === undefined ? [] : [rehearsed]),
+  ];
+  return [...one, ...(spec.mixture?.files ?? []).map(({ id }) => id), ...(spec.validation_files ?? [])];
+}
+
+function shownFiles({ mixture, validation_files: measured }: JobSpec): Partial<Job> {
+  const lists = measured === undefined ? {} : { validation_files: [...measured] };
+  if (mixture === undefined) return lists;
+  const { files, ...settings } = mixture;
+  return { training_files: files.map((file) => ({ ...file })), ...lists, mixture: settings };
 }
 
 export function jobOf(db: Database, row: JobRow): Job {
@@ -261,6 +341,7 @@ export function jobOf(db: Database, row: JobRow): Job {
     status: row.status,
     training_file: spec.training_file,
     validation_file: spec.validation_file,
+    ...shownFiles(spec),
     hyperparameters: { ...requested, ...resolved } as Job["hyperparameters"],
     method: spec.method,
     executor: spec.executor,
@@ -272,6 +353,9 @@ export function jobOf(db: Database, row: JobRow): Job {
     metadata: spec.metadata === null ? null : { ...spec.metadata },
     error: row.error === null ? null : (JSON.parse(row.error) as Job["error"]),
     ...(isPipeline(spec.method) ? shownCourse(db, row.id, spec.method.pipeline as Pipeline) : {}),
+    ...jobEvalsOf(db, row.id),
     ...(spec.pipeline === undefined ? {} : { pipeline: { ...spec.pipeline } }),
+    ...(isSweep(spec.method) ? shownSweep(db, row.id, spec.method.sweep) : {}),
+    ...(spec.sweep === undefined ? {} : { sweep: { ...spec.sweep } }),
   };
 }

@@ -13,6 +13,7 @@ import { attempt, end, say, settled } from "./job-course.ts";
 import { awaitTrainer, baseOf, isTerminal, requireJob, specOf } from "./job-rows.ts";
 import { noteBegun } from "./pipelines/apply.ts";
 import { type SourceName, sourceOf } from "./sources.ts";
+import { noteHeld, noteTrialBegun } from "./sweeps/apply.ts";
 
 /** Jobs that trainers hold. The Dispatcher makes the first three calls, trainers the others. */
 export const leases = tenantModule({
@@ -29,6 +30,7 @@ export const leases = tenantModule({
               const from = checkpoint === null ? "" : ` at step ${checkpoint.step}`;
               say(context, terms.job, { level: "info", message: `A trainer has taken the job${from}` });
               noteBegun(context, terms.job);
+              noteTrialBegun(context, terms.job);
             }
             return begun;
           }),
@@ -102,6 +104,11 @@ export const leases = tenantModule({
         /** Takes a job back from a trainer that stops before its end. */
         async release(hold: Hold, reason: Release["reason"]): Promise<JobStatus> {
           const row = requireFence(db, hold);
+          if (reason === "rung" && !isTerminal(row.status) && db.transaction(() => noteHeld(context, row.id))) {
+            const { status } = requireJob(db, row.id);
+            await settled(context, row.id, isTerminal(status) ? status : null);
+            return status;
+          }
           if (row.status === "running") {
             db.transaction(() => {
               awaitTrainer(db, row.id);

@@ -8,9 +8,13 @@ export const examples: DatasetKind = {
   holds: "examples to imitate, such as conversations",
   columns: [...KNOWN_COLUMNS],
   recognises: hasKnownFormat,
-  read(value, place) {
-    const { example, format, ignored } = readTrainingRecord(value, place);
-    return { examples: [example], layout: format, ignored, trainable: isTrainable(example), group: example.kind };
+  read(value, place, said) {
+    const { examples: read, format, ignored } = readTrainingRecord(value, place, said);
+    return {
+      examples: read,
+      ...{ layout: format.name, format: format.id, count: read.length },
+      ...{ ignored, trainable: read.some(isTrainable), group: read[0]!.kind },
+    };
   },
 };
 

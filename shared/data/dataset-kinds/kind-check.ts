@@ -1,7 +1,17 @@
 import { TrimtabError } from "../../errors.ts";
 import { isRecord, type RecordPlace } from "../columns.ts";
+import type { SaidFormat } from "../said-format.ts";
 import type { DatasetKind, KindTally, ReadRecord } from "./kind.ts";
 import { DATASET_KIND_NAMES, type DatasetKindName, datasetKind } from "./registry.ts";
+
+/** How some of a file's lines are written. */
+export interface FormatFacts {
+  /** The name that an upload may say. */
+  readonly format: string;
+  readonly examples: number;
+  /** The first line, row or entry that is written so. */
+  readonly first_line: number;
+}
 
 /** What a file turned out to hold. */
 export interface KindFacts {
@@ -10,6 +20,10 @@ export interface KindFacts {
   /** Why the file is not of another kind that its first record looked like. */
   readonly unfit: Readonly<Partial<Record<DatasetKindName, string>>>;
   readonly layouts: readonly string[];
+  /** Of the first kind in the registry: how its lines are written, in the order in which they come; several are a mixture. */
+  readonly formats: readonly FormatFacts[];
+  /** Examples of the first kind: a line may hold several. */
+  readonly examples: number;
   /** What no kind of the file reads. */
   readonly ignored: readonly string[];
   /** Of the first kind in the registry: records with something to learn, and what its tally groups them by. */
@@ -24,6 +38,8 @@ interface Candidate {
   readonly layouts: Set<string>;
   readonly ignored: Set<string>;
   readonly groups: Set<string>;
+  readonly formats: Map<string, { examples: number; readonly first_line: number }>;
+  examples: number;
   trainable: number;
 }
 
@@ -33,15 +49,21 @@ const MOST_NAMES = 64;
 /** Finds out of which kinds a file is, record by record. */
 export class KindCheck {
   #candidates: Candidate[] | undefined;
+  readonly #said: SaidFormat | undefined;
   readonly #unfit: Partial<Record<DatasetKindName, string>> = {};
+
+  /** @param said what the file must be; absent: whatever its records look like */
+  constructor(said?: SaidFormat) {
+    this.#said = said;
+  }
 
   /** Throws `invalid_file` for a record that leaves no kind. */
   add(value: unknown, place: RecordPlace): void {
-    this.#candidates ??= candidatesFor(value);
+    this.#candidates ??= this.#said === undefined ? candidatesFor(value) : [candidateOf(this.#said.kind)];
     this.#keep((candidate) => {
-      const record = candidate.kind.read(value, place);
+      const record = candidate.kind.read(value, place, this.#said?.format);
       candidate.tally?.add(record);
-      remember(candidate, record);
+      remember(candidate, record, place.number);
     });
   }
 
@@ -55,6 +77,8 @@ export class KindCheck {
       kinds: fitting.map(({ name }) => name),
       unfit: this.#unfit,
       layouts: [...new Set(fitting.flatMap(({ layouts }) => [...layouts]))],
+      formats: [...(first?.formats ?? [])].map(([format, facts]) => ({ format, ...facts })),
+      examples: first?.examples ?? 0,
       ignored,
       trainable: first?.trainable ?? 0,
       groups: [...(first?.groups ?? [])],
@@ -84,17 +108,23 @@ export class KindCheck {
 /** The kinds whose columns the first record has, or examples, whose reader says what is expected. */
 function candidatesFor(value: unknown): Candidate[] {
   const found = isRecord(value) ? DATASET_KIND_NAMES.filter((name) => datasetKind(name).recognises(value)) : [];
-  return (found.length === 0 ? (["examples"] as const) : found).map((name) => {
-    const kind = datasetKind(name);
-    const names = { layouts: new Set<string>(), ignored: new Set<string>(), groups: new Set<string>() };
-    return { name, kind, tally: kind.tally?.(), ...names, trainable: 0 };
-  });
+  return (found.length === 0 ? (["examples"] as const) : found).map(candidateOf);
 }
 
-function remember(candidate: Candidate, { layout, ignored, trainable, group }: ReadRecord): void {
+function candidateOf(name: DatasetKindName): Candidate {
+  const kind = datasetKind(name);
+  const names = { layouts: new Set<string>(), ignored: new Set<string>(), groups: new Set<string>() };
+  return { name, kind, tally: kind.tally?.(), ...names, formats: new Map(), examples: 0, trainable: 0 };
+}
+
+function remember(candidate: Candidate, record: ReadRecord, line: number): void {
+  const { layout, format = candidate.name, count = 1, ignored, trainable, group } = record;
   const keep = (names: Set<string>, name: string) => void (names.size < MOST_NAMES && names.add(name));
   keep(candidate.layouts, layout);
   for (const name of ignored) keep(candidate.ignored, name);
   if (group !== undefined) keep(candidate.groups, group);
+  const known = candidate.formats.get(format) ?? { examples: 0, first_line: line };
+  candidate.formats.set(format, { ...known, examples: known.examples + count });
+  candidate.examples += count;
   if (trainable) candidate.trainable += 1;
 }

@@ -10,8 +10,12 @@ export interface DatasetKind {
   readonly columns: readonly string[];
   /** Whether a record has this kind's columns, whatever is in them. */
   recognises(record: Readonly<Record<string, unknown>>): boolean;
-  /** Reads one record. Throws `invalid_file` with its place, the field and what was wrong with it. */
-  read(value: unknown, place: RecordPlace): ReadRecord;
+  /**
+   * Reads one record. Throws `invalid_file` with its place, the field and what was wrong with it.
+   *
+   * @param format the id of the line format that the file was said to have, for examples; each record's own by default
+   */
+  read(value: unknown, place: RecordPlace, format?: string): ReadRecord;
   /** Checks all records of a file together; absent where each can be judged by itself. */
   tally?(): KindTally;
 }
@@ -23,6 +27,10 @@ export interface ReadRecord {
   readonly prompts?: boolean;
   /** How the record is written, such as `chat` or `text and label`. */
   readonly layout: string;
+  /** The same by the name that an upload may say; the kind's own by default. */
+  readonly format?: string;
+  /** How many lines of the dataset it stands for; 1 by default. */
+  readonly count?: number;
   /** The parts of the record that are left out, by name. */
   readonly ignored: readonly string[];
   /** Whether it has anything to learn. */

@@ -4,8 +4,9 @@ import type { LineFormat } from "./format.ts";
  * Pairs of a better and a worse answer. Supervised training cannot use them, so they are rejected rather than half
  * used.
  */
-function preference(name: string, keys: readonly [string, string]): LineFormat {
+function preference(id: string, name: string, keys: readonly [string, string]): LineFormat {
   return {
+    id,
     name,
     keys,
     read(columns) {
@@ -18,6 +19,6 @@ function preference(name: string, keys: readonly [string, string]): LineFormat {
 }
 
 export const PREFERENCES: readonly LineFormat[] = [
-  preference("preference pair", ["chosen", "rejected"]),
-  preference("OpenAI's preference pair", ["preferred_output", "non_preferred_output"]),
+  preference("preference_pair", "preference pair", ["chosen", "rejected"]),
+  preference("openai_preference_pair", "OpenAI's preference pair", ["preferred_output", "non_preferred_output"]),
 ];

@@ -6,8 +6,10 @@ import type { LineFormat } from "./format.ts";
 
 /** A text and its continuation, or a conversation and the turns that continue it: `{"prompt", "completion"}`. */
 export const promptCompletion: LineFormat = {
+  id: "prompt_completion",
   name: "prompt and completion",
   keys: ["prompt", "completion"],
+  columns: ["label", "tools", "functions", "function_call", "parallel_tool_calls"],
   read(columns) {
     if (typeof columns.take("label") === "boolean") {
       throw columns.error(
@@ -32,27 +34,3 @@ function continuedChat(columns: Columns): Example {
   );
   return chatExample([...before, ...turns("completion", assistantTurn)], readTools(columns));
 }
-
-/** Columns that say the text is half of a pair whose other half is missing. */
-const PARTS = ["prompt", "completion", "instruction", "question", "query", "response", "answer", "output"];
-
-/**
- * A plain text: `{"text"}`. All of it is trained on, as in pretraining. It is not put into a chat template, since such
- * columns often hold rendered chats.
- */
-export const plainText: LineFormat = {
-  name: "text",
-  keys: ["text"],
-  read(columns) {
-    const part = PARTS.find((name) => columns.names.includes(name));
-    if (part !== undefined) {
-      throw columns.error(
-        part,
-        "stands beside text alone; add the column that answers it, or remove it to learn the text",
-      );
-    }
-    const completion = columns.text("text");
-    if (completion === "") throw columns.error("text", "must not be empty");
-    return { kind: "completion", prompt: "", completion };
-  },
-};

@@ -5,11 +5,21 @@ import type { LineFormat } from "./format.ts";
 
 const SYSTEM = ["system", "system_prompt"];
 
+interface PairNames {
+  readonly id: string;
+  readonly name: string;
+  /** The columns of the question and its answer. */
+  readonly keys: readonly [question: string, answer: string];
+}
+
 /** One question and one answer in columns of these names, as a chat; with an optional system text. */
-function questionAnswer(name: string, question: string, answer: string): LineFormat {
+export function questionAnswer({ id, name, keys }: PairNames): LineFormat {
+  const [question, answer] = keys;
   return {
+    id,
     name,
-    keys: [question, answer],
+    keys,
+    columns: SYSTEM,
     read(columns) {
       const system = SYSTEM.flatMap((column) => systemTurn(columns.optionalText(column)));
       return chatExample([...system, ...asked(columns, question), ...answered(columns, answer)]);
@@ -27,19 +37,18 @@ function answered(columns: Columns, answer: string): TrainingMessage[] {
   return holdsMessages(columns.take(answer)) ? readMessages(columns, answer) : [assistantTurn(columns.text(answer))];
 }
 
-/** OpenOrca: `{"system_prompt", "question", "response"}`. */
-export const openorca = questionAnswer("OpenOrca", "question", "response");
-
 /** Pairs under the other names that datasets give them: GSM8K, MetaMath, competition mathematics, evals and more. */
-export const PAIRS: readonly LineFormat[] = [
-  questionAnswer("GSM8K", "question", "answer"),
-  questionAnswer("MetaMath", "query", "response"),
-  questionAnswer("query and answer", "query", "answer"),
-  questionAnswer("MATH", "problem", "solution"),
-  questionAnswer("prompt and response", "prompt", "response"),
-  questionAnswer("prompt and answer", "prompt", "answer"),
-  questionAnswer("prompt and output", "prompt", "output"),
-  questionAnswer("evals", "input", "ideal"),
-  questionAnswer("input and output", "input", "output"),
-  questionAnswer("input and target", "input", "target"),
-];
+export const PAIRS: readonly LineFormat[] = (
+  [
+    { id: "gsm8k", name: "GSM8K", keys: ["question", "answer"] },
+    { id: "metamath", name: "MetaMath", keys: ["query", "response"] },
+    { id: "query_answer", name: "query and answer", keys: ["query", "answer"] },
+    { id: "math", name: "MATH", keys: ["problem", "solution"] },
+    { id: "prompt_response", name: "prompt and response", keys: ["prompt", "response"] },
+    { id: "prompt_answer", name: "prompt and answer", keys: ["prompt", "answer"] },
+    { id: "prompt_output", name: "prompt and output", keys: ["prompt", "output"] },
+    { id: "evals", name: "evals", keys: ["input", "ideal"] },
+    { id: "input_output", name: "input and output", keys: ["input", "output"] },
+    { id: "input_target", name: "input and target", keys: ["input", "target"] },
+  ] as const
+).map(questionAnswer);

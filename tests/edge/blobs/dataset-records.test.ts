@@ -2,7 +2,7 @@ import { env } from "cloudflare:test";
 import { expect, it } from "vitest";
 import { datasetRecords } from "../../../edge/blobs/dataset-records.ts";
 
-async function records(text: string, columns: readonly string[] = []) {
+async function records(text: string, whole = false) {
   const bytes = new TextEncoder().encode(text);
   await env.BLOBS.put("records", bytes);
   const found = [];
@@ -10,7 +10,7 @@ async function records(text: string, columns: readonly string[] = []) {
     key: "records",
     bytes: bytes.byteLength,
     name: "it",
-    columns,
+    whole,
   })) {
     found.push(record);
   }
@@ -26,6 +26,12 @@ it("gives every record with its place, in the file's own unit", async () => {
     [1, "entry"],
     [2, "entry"],
   ]);
+});
+
+it("passes over a first record of metadata, unless records are any objects", async () => {
+  const lines = '{"type":"metadata"}\n{"a":1}\n';
+  expect(await records(lines)).toHaveLength(1);
+  expect(await records(lines, true)).toHaveLength(2);
 });
 
 it("throws where a record is broken, and where the bytes are gone", async () => {

@@ -1,7 +1,9 @@
 import { env } from "cloudflare:test";
+import { toFile } from "openai";
 import { beforeAll, describe, expect, it } from "vitest";
 import { LIMITS } from "../../../shared/limits.ts";
 import { Api, CHAT_LINES, datasetForm } from "../support/api.ts";
+import { collected, openai } from "../support/client.ts";
 
 const api = new Api();
 let key: string;
@@ -36,6 +38,7 @@ describe("uploading", () => {
         compression: null,
         examples: 2,
         layouts: ["chat"],
+        formats: [{ format: "chat", examples: 2, first_line: 1 }],
         ignored_columns: [],
         kinds: ["examples"],
       },
@@ -118,6 +121,107 @@ describe("uploading", () => {
     expect(await upload("--b--", { ...type, "content-length": String(2 * LIMITS.file) })).toMatchObject({
       status: 413,
       code: "payload_too_large",
+    });
+  });
+});
+
+describe("files for evals", () => {
+  it("takes any objects from the official SDK, lists them by purpose, and trains on none", async () => {
+    await api.base("eval-base");
+    const own = await api.tenant("evaluator");
+    const client = openai(api, own);
+    const lines = [{ item: { q: "2+2?", a: "4" } }, { item: { q: "1+1?", a: "2" }, sample: { output_text: "2" } }];
+    const text = lines.map((line) => JSON.stringify(line)).join("\n");
+    const file = async () => toFile(new TextEncoder().encode(text), "items.jsonl");
+    const made = [];
+    for (const purpose of ["evals", "user_data"] as const) {
+      made.push(await client.files.create({ file: await file(), purpose }));
+      expect(made.at(-1)).toMatchObject({
+        ...{ purpose, filename: "items.jsonl", status_details: "Read as JSON Lines, with 2 objects." },
+        dataset: { format: "jsonl", examples: 2, layouts: [], kinds: [] },
+      });
+    }
+    const [evals] = made;
+    expect(await collected(client.files.list({ purpose: "evals" }))).toMatchObject([{ id: evals!.id }]);
+    expect(await collected(client.files.list({ purpose: "fine-tune" }))).toEqual([]);
+    expect(await (await client.files.content(evals!.id)).text()).toBe(text);
+    await expect(client.fineTuning.jobs.create({ model: "eval-base", training_file: evals!.id })).rejects.toMatchObject(
+      { status: 400, param: "training_file", message: expect.stringMatching(/purpose "evals"/) },
+    );
+    await expect(client.files.create({ file: await file(), purpose: "fine-tune" })).rejects.toMatchObject({
+      status: 400,
+      message: expect.stringMatching(/line 1 of the file fits no known format/),
+    });
+    const list = toFile(new TextEncoder().encode('{"item": 1}\n[2]\n'), "items.jsonl");
+    await expect(client.files.create({ file: await list, purpose: "evals" })).rejects.toMatchObject({
+      status: 400,
+      message: expect.stringMatching(/line 2 of the file is not a JSON object/),
+    });
+    for (const { id } of made) await client.files.delete(id);
+    await expect.poll(async () => (await env.BLOBS.list({ prefix: "tenants/evaluator/files/" })).objects).toEqual([]);
+  });
+});
+
+describe("a format that is said", () => {
+  const both = { prompt: "p", completion: "c", instruction: "i", output: "o" };
+  const lines = (...values: object[]) =>
+    toFile(new TextEncoder().encode(values.map((value) => JSON.stringify(value)).join("\n")), "train.jsonl");
+
+  it("comes in the form, before the file or after it, or in the address, from the official SDK", async () => {
+    const client = openai(api, await api.tenant("formats"));
+    const purpose = "fine-tune";
+    // The SDK has no such field, and sends what it is given.
+    const create = async (body: object, options: { query?: Record<string, unknown> } = {}) =>
+      client.files.create(body as Parameters<typeof client.files.create>[0], options);
+    const said = [
+      await create({ file: await lines(both), purpose, format: "alpaca" }),
+      await create({ format: "alpaca", purpose, file: await lines(both) }),
+      await create({ file: await lines(both), purpose }, { query: { format: "alpaca" } }),
+    ];
+    for (const file of said) {
+      expect(file).toMatchObject({
+        status_details: "Read as JSON Lines, with 1 example (Alpaca). Not trained on: prompt, completion.",
+        dataset: { said_format: "alpaca", formats: [{ format: "alpaca", examples: 1, first_line: 1 }] },
+      });
+    }
+    expect(await create({ file: await lines(both), purpose })).toMatchObject({
+      dataset: { formats: [{ format: "prompt_completion", examples: 1, first_line: 1 }] },
+    });
+  });
+
+  it("is kept to, and must be one that there is", async () => {
+    for (const [fields, param, message] of [
+      [{ format: "alpaca" }, "file", /line 2 of the file is not Alpaca, as the upload's format says/],
+      [{ format: "preference_pairs" }, "file", /line 1 of the file/],
+      [{ format: "Alpaka" }, "format", /must be one of chat, .*preference_pairs.*, or left out; it is "Alpaka"/],
+      [{ format: "alpaca", purpose: "evals" }, "format", /is of files to train on/],
+    ] as const) {
+      const form = datasetForm([both, { prompt: "p", completion: "c" }]);
+      for (const [name, value] of Object.entries(fields)) form.set(name, value);
+      expect(await upload(form)).toMatchObject({ status: 400, param, message: expect.stringMatching(message) });
+      await expect.poll(stored).toEqual([]);
+    }
+    const form = datasetForm([both]);
+    form.set("format", "alpaca");
+    const twice = await api.refusal("POST", "/v1/files?format=prompt_completion", { key, body: form });
+    expect(twice).toMatchObject({ status: 400, param: "format", message: expect.stringMatching(/differs/) });
+  });
+
+  it("is not needed for a mixture, which is told with where each format begins", async () => {
+    const mixer = await api.tenant("mixer");
+    const file = await api.call("POST", "/v1/files", {
+      key: mixer,
+      body: datasetForm([...CHAT_LINES, { instruction: "i", output: "o" }, CHAT_LINES[0]]),
+    });
+    expect(file).toMatchObject({
+      status_details:
+        "Read as JSON Lines, with 4 examples (chat, Alpaca). It mixes formats: 3 chat from 1 on, 1 alpaca from 3 on.",
+      dataset: {
+        formats: [
+          { format: "chat", examples: 3, first_line: 1 },
+          { format: "alpaca", examples: 1, first_line: 3 },
+        ],
+      },
     });
   });
 });

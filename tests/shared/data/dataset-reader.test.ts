@@ -33,6 +33,8 @@ describe("the form is known by the bytes, with or without gzip, in chunks of any
     ["a printed list", "json", JSON.stringify([ROW], null, 2)],
     ["a list after blank lines", "json", `\n\n [\n${LINE}\n]\n`],
     ["a printed object", "json", JSON.stringify(ROW, null, 2)],
+    ["an object around a list", "json", `{"version":"1","data":[${LINE}]}`],
+    ["a printed object around a list", "json", JSON.stringify({ rows: [ROW], more: { a: [1] } }, null, 2)],
     ["a table", "csv", "prompt,completion\np,c\n"],
     ["a quoted header", "csv", '"prompt";"completion"\r\n"p";"c"\r\n'],
     ["a table with tabs", "csv", "prompt\tcompletion\np\tc"],
@@ -75,4 +77,24 @@ test.each<[string, Uint8Array, string]>([
   ["gzip of nothing", gzipSync(""), "d is empty"],
 ])("%s is refused, with what to do", (_name, bytes, message) => {
   expect(() => read(bytes, 1000)).toThrow(message);
+});
+
+test("a task file's instances are records with the task's definition, also of several tasks in lines", () => {
+  const task = {
+    Contributors: ["n"],
+    Definition: ["Say it twice."],
+    "Positive Examples": [{ input: "a", output: "a a" }],
+  };
+  const instances = [{ id: "1", input: "b", output: ["b b"] }];
+  const record = { Definition: ["Say it twice."], ...instances[0] };
+  const line = JSON.stringify({ ...task, Instances: instances });
+  for (const text of [line, JSON.stringify({ ...task, Instances: instances }, null, 4)]) {
+    for (const step of [1, 50, 1 << 16]) {
+      expect(read(encode(text), step)).toEqual({ form: "json", compression: null, values: [record] });
+    }
+  }
+  expect(read(encode(`${line}\n${line}\n`), 99).values).toEqual([record, record]);
+  // The examples of some tasks are longer than what a file is recognised by.
+  const long = { ...task, "Positive Examples": [{ input: "x".repeat(1 << 17), output: "x" }], Instances: instances };
+  expect(read(encode(JSON.stringify(long)), 1 << 14).values).toEqual([record]);
 });
