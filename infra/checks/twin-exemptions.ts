@@ -87,7 +87,6 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
     "edits.test.ts and edit-merge.test.ts beside its routes show edits before, with and without a report, and merged",
   "edge/routes/edit-check.ts": "tests/edge/routes/edit-merge.test.ts checks texts and keys",
   "edge/routes/edit-facts.ts": "tests/edge/routes/edits.test.ts stores, refuses and reads facts",
-  "edge/routes/edit-merge.ts": "tests/edge/routes/edits.test.ts merges edits, and refuses to",
   "shared/evaluation/suites/choices.ts":
     "tests/shared/evaluation/suites/choose.test.ts sums up choices with it, by hand",
   "shared/evaluation/suites/grades.ts":
