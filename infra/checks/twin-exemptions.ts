@@ -35,6 +35,7 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "shared/data/line-formats/text.ts":
     "tests/shared/data/line-formats/prompt-completion.test.ts reads it and refuses it",
   "trainer/recipes/mixture-result.ts": "tests/trainer/recipes/mixed-files.test.ts runs mixtures to their end",
+  "edge/blobs/turns.ts": "tests/edge/blobs/receive-dataset.test.ts counts the turns that others get",
   "shared/api/measured-lines.ts": "a list of names",
   "edge/routes/label-agreement.ts":
     "tests/edge/routes/labeling.test.ts measures agreement, of few labels and of too many",
