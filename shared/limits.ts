@@ -130,6 +130,14 @@ export const LIMITS = {
   labelProjects: 100,
   /** Lines of an upload whose preferences are looked at while it comes. */
   inspectedUpload: 20_000,
+  /** Files of one inspection, findings of each kind that it names, and dropped lines that a fix lists. */
+  inspectedFiles: 8,
+  inspectedExamples: 1000,
+  fixedLines: 10_000,
+  /** Bytes of what an inspection remembers of lines to find copies, tokens that it encodes, and inspections that wait for their turn. */
+  inspectedBytes: 48 * (1 << 20),
+  inspectedTokens: 4_000_000,
+  waitingInspections: 32,
   /** Of one labelling project. */
   labelPrompts: 1000,
   goldItems: 200,
@@ -150,6 +158,21 @@ export const LIMITS = {
   /** Tasks of one step of a judge. */
   judgedTasks: 32,
   skipReason: 512,
+  evals: 1000,
+  evalName: 256,
+  /** Testing criteria of one eval. */
+  evalCriteria: 16,
+  /** Items of one run, bytes of JSON of one, of all items of a run, and of all runs of a tenant with their results. */
+  evalItems: 20_000,
+  evalItem: 256 * 1024,
+  evalRunLength: 64 * (1 << 20),
+  evalsLength: 1 << 30,
+  /** Runs of one tenant that have not ended. */
+  evalRunsAtOnce: 100,
+  /** Bytes of JSON of the runs of one page of a list, which ends early rather than be larger. */
+  evalPage: 8 * (1 << 20),
+  /** Evals that one job is measured by. */
+  jobEvals: 8,
   messages: 1000,
   messageName: 64,
   tools: 128,
@@ -160,13 +183,17 @@ export const LIMITS = {
   /** Calls in one turn of a conversation. */
   toolCalls: 128,
   choices: 16,
-  prompts: 64,
-  stopSequences: 4,
+  prompts: 128,
+  stopSequences: 16,
   stopLength: 256,
   logitBias: 300,
   repetitionPenalty: 10,
   topLogprobs: 20,
-  completionLogprobs: 5,
+  completionLogprobs: 20,
+  /** Characters of a text whose tokens are asked for, and tokens whose text is: a tenth of a second's work. */
+  tokenizedText: 1 << 17,
+  /** Log-probabilities of prompts in one answer, alternatives included: some 30 MB while it is put together. */
+  promptScores: 1 << 17,
   deltasPerRequest: 8,
   /** Characters of a negative prompt. */
   negativePrompt: 8000,
@@ -241,6 +268,14 @@ export const LIMITS = {
   /** Stages of one pipeline, and the characters of a stage's name, which becomes part of its model's. */
   pipelineStages: 16,
   stageName: 32,
+  /** Trials of one sweep, and of those that are queued or running at a time; axes, and the values of one. */
+  trials: 64,
+  parallelTrials: 16,
+  trialAxes: 8,
+  trialValues: 64,
+  /** Rounds of a job that makes data, and instructions that it asks for, all of which its checkpoints hold. */
+  synthesisRounds: 50,
+  synthesisTexts: 20_000,
   /** Projects of one request for permissions of a checkpoint. */
   permittedProjects: 100,
   /** Leases in a row that may end without a new checkpoint before a job is given up. */

@@ -4,23 +4,35 @@ import type { UsageCounts } from "../../shared/api/generate.ts";
 import type {
   FinishReason,
   GenerateEvent,
+  PromptScore,
   SearchReport,
   SteeringTrace,
   TokenLogprob,
 } from "../../shared/decode/events.ts";
-import type { GoodEvent } from "./generation.ts";
+import type { GoodEvent } from "../asking/generation.ts";
 import { type CallChange, callChange } from "./reply-calls.ts";
 import { obfuscated, sseData } from "./sse.ts";
 
 export type TokenScore = TokenLogprob & { readonly top: readonly TokenLogprob[] };
 
+/** What is told of the prompt before a choice's text. */
+export interface PromptPart {
+  readonly text: string;
+  /** null unless requested. */
+  readonly scores: readonly PromptScore[] | null;
+  /** Characters of all of the prompt's scored tokens before these. */
+  readonly offset: number;
+}
+
 /** A change that an event makes to a choice. */
 export interface ChoiceChange {
   readonly index: number;
+  /** Present if the request asks for it. */
+  readonly prompt?: PromptPart;
   readonly text: string;
   /** Scores of the tokens in the text; null unless requested. */
   readonly scores: readonly TokenScore[] | null;
-  /** Characters (code points) of all scored tokens before these. */
+  /** Characters (code points) of all scored tokens before these, and of a prompt that is repeated. */
   readonly offset: number;
   /** What steering did to each token; null unless requested. */
   readonly traces: readonly SteeringTrace[] | null;
@@ -70,12 +82,13 @@ export async function* answerSteps(
       yield { usage };
       continue;
     }
-    const change = fold.change(event);
-    if (keep !== undefined) {
-      kept[change.index] ??= [];
-      kept[change.index]!.push({ ...change, scores: null, traces: null });
+    for (const change of fold.changes(event)) {
+      if (keep !== undefined) {
+        kept[change.index] ??= [];
+        kept[change.index]!.push(plain(change));
+      }
+      yield change;
     }
-    yield change;
   }
 }
 
@@ -84,15 +97,31 @@ export function wholeChoice(changes: readonly ChoiceChange[], index: number): Ch
   const called = changes.flatMap(({ calls = [] }) => calls);
   const scored = changes.flatMap(({ scores }) => (scores === null ? [] : [scores]));
   const traced = changes.flatMap(({ traces }) => (traces === null ? [] : [traces]));
+  const told = changes.flatMap(({ prompt }) => (prompt === undefined ? [] : [prompt]));
   return {
     index,
+    ...(told.length === 0 ? {} : { prompt: wholePrompt(told) }),
     text: changes.map(({ text }) => text).join(""),
     scores: scored.length === 0 ? null : scored.flat(),
     traces: traced.length === 0 ? null : traced.flat(),
-    offset: 0,
+    offset: changes.find(({ scores }) => scores !== null)?.offset ?? 0,
     ...(called.length === 0 ? {} : { calls: called }),
     finishReason: changes.at(-1)?.finishReason ?? null,
     ...searched(changes.at(-1)?.search),
+  };
+}
+
+/** A change to the text alone: scores and traces are many times as long, and can be asked for again. */
+export function plain({ prompt: _, ...change }: ChoiceChange): ChoiceChange {
+  return { ...change, scores: null, traces: null };
+}
+
+function wholePrompt(parts: readonly PromptPart[]): PromptPart {
+  const scored = parts.flatMap(({ scores }) => (scores === null ? [] : [scores]));
+  return {
+    text: parts.map(({ text }) => text).join(""),
+    scores: scored.length === 0 ? null : scored.flat(),
+    offset: 0,
   };
 }
 
@@ -139,8 +168,9 @@ export async function* answerLines(
 }
 
 /** Whether a change is empty, as it is while a character's bytes are incomplete. */
-export function isEmpty({ text, scores, traces, calls, finishReason }: ChoiceChange): boolean {
-  return text === "" && scores === null && traces === null && calls === undefined && finishReason === null;
+export function isEmpty({ prompt, text, scores, traces, calls, finishReason }: ChoiceChange): boolean {
+  const saysNothing = prompt === undefined && text === "" && scores === null && traces === null;
+  return saysNothing && calls === undefined && finishReason === null;
 }
 
 /** Scores as both kinds of chat report them. */
@@ -149,11 +179,29 @@ export function reportedScores(scores: readonly TokenScore[]) {
   return scores.map(({ top, ...token }) => ({ ...withBytes(token), top_logprobs: top.map(withBytes) }));
 }
 
-/** Events as changes; remembers how far each choice's scored tokens reach. */
+/** Events as changes; remembers how far each choice's scored tokens reach, and those of its prompt. */
 class Fold {
   readonly #offsets = new Map<number, number>();
+  readonly #promptOffsets = new Map<number, number>();
 
-  change(event: Exclude<GoodEvent, UsageEvent>): ChoiceChange {
+  changes(event: Exclude<GoodEvent, UsageEvent>): ChoiceChange[] {
+    return event.type === "prompt" ? this.#ofPrompt(event) : [this.#ofText(event)];
+  }
+
+  #ofPrompt({ choices, text, ...rest }: Extract<GoodEvent, { type: "prompt" }>): ChoiceChange[] {
+    const scores = rest.scores ?? null;
+    const characters = (scores ?? []).reduce((sum, { bytes }) => sum + characterStarts(bytes), 0);
+    return choices.map((index) => {
+      const offset = this.#promptOffsets.get(index) ?? 0;
+      const end = (this.#offsets.get(index) ?? 0) + [...text].length;
+      this.#promptOffsets.set(index, offset + characters);
+      this.#offsets.set(index, end);
+      const prompt = { text, scores, offset };
+      return { index, prompt, text: "", scores: null, traces: null, offset: end, finishReason: null };
+    });
+  }
+
+  #ofText(event: Exclude<GoodEvent, UsageEvent | { type: "prompt" }>): ChoiceChange {
     const { choice: index } = event;
     const offset = this.#offsets.get(index) ?? 0;
     const nothing = { index, text: "", scores: null, traces: null, offset };

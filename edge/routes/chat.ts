@@ -6,6 +6,7 @@ import {
   CreateChatCompletion,
 } from "../../shared/api/chat.ts";
 import { newId } from "../../shared/api/ids.ts";
+import { engineMessages } from "../asking/engine-messages.ts";
 import {
   type Answer,
   answerLines,
@@ -19,10 +20,11 @@ import { tenantAuth } from "./auth.ts";
 import { generate } from "./generation.ts";
 import { jsonBodyKeeping } from "./json-body.ts";
 import { keeping } from "./keep-completion.ts";
+import { askedOfPrompts, jsonReply, promptLogprobsOf } from "./prompt-logprobs.ts";
 import { deltaContent, messageContent } from "./reply-calls.ts";
 import { formatOf } from "./response-format.ts";
 import { jsonRequest, replies, subApp, TENANT_SECURITY } from "./route.ts";
-import { chatSampling, engineMessages, engineTools } from "./sampling.ts";
+import { chatSampling, engineTools } from "./sampling.ts";
 import { sseResponse } from "./sse.ts";
 import { type SteeringEcho, searchResult, steeringOf, tracesOf } from "./steering.ts";
 
@@ -48,6 +50,7 @@ chat.openapi(create, async (c) => {
     deltas: request.deltas ?? [],
     prompt: { kind: "chat" as const, messages: engineMessages(request.messages), ...engineTools(request) },
     sampling: chatSampling(request),
+    ...askedOfPrompts({ prompt_logprobs: request.prompt_logprobs, stream: request.stream }),
   };
   const generation = await generate(c, {
     ...asked,
@@ -74,7 +77,8 @@ chat.openapi(create, async (c) => {
   }
   const answer = await wholeAnswer(generation.events, n);
   await keep?.(answer);
-  return c.json(reply(answer), 200);
+  if (request.prompt_logprobs === undefined) return c.json(reply(answer), 200);
+  return jsonReply(c, { ...reply(answer), ...promptLogprobsOf(answer.choices[0]!, request.prompt_logprobs) });
 });
 
 type Head = Pick<ChatCompletion, "id" | "created" | "model" | "system_fingerprint">;

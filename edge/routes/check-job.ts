@@ -4,7 +4,8 @@ import { type ModelConfig, parseModelConfig } from "../../shared/model/config.ts
 import { planMethods } from "../../shared/peft/combine.ts";
 import type { MethodPlan } from "../../shared/peft/method.ts";
 import { isWholeModel, publishedNumbers } from "../../shared/peft/plan.ts";
-import type { PeftChoice } from "../../shared/peft/presets.ts";
+import { methodsOf, type PeftChoice } from "../../shared/peft/presets.ts";
+import { peftMethod } from "../../shared/peft/registry.ts";
 import { beyondLimits, servingLimits } from "../serving/limits.ts";
 
 /**
@@ -23,6 +24,7 @@ export function checkMethod(
   checkOwnSettings(method, config);
   const { peft, hyperparameters } = settingsOf(method);
   const plan = peft === undefined ? undefined : servablePlan(peft, { config, heapLimitBytes, param: `${path}.peft` });
+  requireWeightsToHold(method);
   requireRoomForScorer(method, { config, heapLimitBytes, plan });
   const { max_length: length, max_steps: steps } = hyperparameters ?? {};
   // Without `max_steps` only the trainer can count the steps, and it makes the same check.
@@ -39,6 +41,20 @@ export function checkMethod(
     );
   }
   return { maxLength: length ?? room };
+}
+
+/** Throws `invalid_request` for `ewc_lambda` with a method that changes no weights of the base. */
+function requireWeightsToHold(method: Method): void {
+  const { peft, hyperparameters } = settingsOf(method);
+  if (hyperparameters?.ewc_lambda === undefined) return;
+  const other = methodsOf(peft ?? []).find(({ settings }) => !peftMethod(settings).traits.mergeable);
+  if (other === undefined) return;
+  const param = `${settingsPath(method)}.hyperparameters.ewc_lambda`;
+  throw new TrimtabError(
+    "invalid_request",
+    `\`${param}\` holds the base's weights where they are, and \`${other.settings.type}\` changes none of them: leave it out, or train with full or a method such as lora.`,
+    { param },
+  );
 }
 
 interface ScorerTarget extends Omit<ServingTarget, "param"> {

@@ -9,6 +9,7 @@ import { logprobsOf } from "./completion-logprobs.ts";
 import { generate } from "./generation.ts";
 import { jsonBody } from "./json-body.ts";
 import { keeping, requireKeepable } from "./keep-completion.ts";
+import { askedOfPrompts, jsonReply, promptLogprobsOf } from "./prompt-logprobs.ts";
 import { jsonRequest, replies, subApp, TENANT_SECURITY } from "./route.ts";
 import { completionSampling, promptList } from "./sampling.ts";
 import { sseResponse } from "./sse.ts";
@@ -41,11 +42,15 @@ completions.openapi(create, async (c) => {
       },
     );
   }
+  const ofPrompts = askedOfPrompts(request);
+  // A client that counts tokens, some of them control tokens in its text, must be able to find them again.
+  const isScored = (ofPrompts.ofPrompts?.top ?? null) !== null;
   const asked = {
     model: request.model,
     deltas: request.deltas ?? [],
-    prompt: { kind: "text" as const, prompts },
+    prompt: { kind: "text" as const, prompts, ...(isScored ? { readsControl: true } : {}) },
     sampling: completionSampling(request),
+    ...ofPrompts,
   };
   if (request.store === true) requireKeepable(asked.prompt);
   const generation = await generate(c, { ...asked, ...steeringOf(request) });
@@ -57,40 +62,42 @@ completions.openapi(create, async (c) => {
     system_fingerprint: `fp_${generation.model.base.digest.slice(0, 12)}`,
   };
   const reply = ({ choices: made, usage }: Answer): CompletionObject => {
-    return { ...head, choices: made.map(completionChoice), usage, ...generation.echo };
+    return { ...head, choices: made.map((choice) => completionChoice(choice, request)), usage, ...generation.echo };
   };
   const { id, created } = head;
   const completion = { ...asked, id, created, kind: "text", metadata: request.metadata, generation } as const;
   const keep = request.store === true ? keeping(c, completion, reply) : undefined;
   if (request.stream === true) {
-    const format = chunkFormat(head, { ...request.stream_options, echo: generation.echo });
+    const format = chunkFormat(head, request, generation.echo);
     return sseResponse(answerLines(generation.events, choices, { ...format, keep })) as never;
   }
   const answer = await wholeAnswer(generation.events, choices);
   await keep?.(answer);
-  return c.json(reply(answer), 200);
+  const whole = reply(answer);
+  if (request.prompt_logprobs === undefined) return c.json(whole, 200);
+  const told = answer.choices.map((choice, i) => {
+    return { ...whole.choices[i], ...promptLogprobsOf(choice, request.prompt_logprobs) };
+  });
+  return jsonReply(c, { ...whole, choices: told });
 });
 
 type Head = Omit<CompletionObject, "choices" | "usage">;
 
-function completionChoice(choice: ChoiceChange): CompletionObject["choices"][number] {
-  const { index, text, traces, finishReason, search } = choice;
+function completionChoice(
+  choice: ChoiceChange,
+  { logprobs: top, echo = false }: CreateCompletion,
+): CompletionObject["choices"][number] {
+  const { index, prompt, text, scores, offset, traces, finishReason, search } = choice;
+  const shown = echo && prompt !== undefined ? { prompt } : {};
+  const logprobs = top === undefined ? null : logprobsOf({ scores, offset, ...shown }, top);
   // Completions have no tools.
   const reason = finishReason === "tool_calls" ? "stop" : finishReason;
   const steered = { ...tracesOf(traces), ...searchResult(search) };
-  return { index, text, logprobs: logprobsOf(choice), finish_reason: reason, ...steered };
+  return { index, text: `${shown.prompt?.text ?? ""}${text}`, logprobs, finish_reason: reason, ...steered };
 }
 
-type StreamOptions = NonNullable<CreateCompletion["stream_options"]>;
-
-function chunkFormat(
-  head: Head,
-  {
-    include_usage: includeUsage = false,
-    include_obfuscation: obfuscate = false,
-    echo,
-  }: StreamOptions & { readonly echo: SteeringEcho },
-): ChunkFormat {
+function chunkFormat(head: Head, request: CreateCompletion, echo: SteeringEcho): ChunkFormat {
+  const { include_usage: includeUsage = false, include_obfuscation: obfuscate = false } = request.stream_options ?? {};
   const chunk = (part: Pick<CompletionObject, "choices" | "usage">): CompletionObject => ({
     ...head,
     ...(includeUsage ? { usage: null } : {}),
@@ -104,7 +111,7 @@ function chunkFormat(
     return echo;
   };
   return {
-    change: (change) => ({ ...chunk({ choices: [completionChoice(change)] }), ...opening(change.index) }),
+    change: (change) => ({ ...chunk({ choices: [completionChoice(change, request)] }), ...opening(change.index) }),
     obfuscate,
     ...(includeUsage ? { usage: (usage) => chunk({ choices: [], usage }) } : {}),
   };

@@ -17,6 +17,7 @@ import { TrimtabError } from "../../shared/errors.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import { heapLimitBytes } from "../env.ts";
 import type { NewEditJob } from "../objects/tenant/edits/edit-jobs.ts";
+import type { RemovedFact } from "../objects/tenant/edits/edits.ts";
 import type { AppEnv } from "./app-env.ts";
 import { tenantAuth } from "./auth.ts";
 import { awaitJob } from "./await-job.ts";
@@ -26,7 +27,7 @@ import { requireSoundFacts, storedFacts, withStoredFacts } from "./edit-facts.ts
 import { mergeEdits } from "./edit-merge.ts";
 import { checkEditMethod, editTarget, servedOptions } from "./edit-target.ts";
 import { onceAgain } from "./idempotent.ts";
-import { jsonBody, jsonBodyUpTo } from "./json-body.ts";
+import { jsonBody, jsonBodyIfAny, jsonBodyUpTo } from "./json-body.ts";
 import { jsonRequest, replies, subApp, TENANT_SECURITY } from "./route.ts";
 
 const params = z.strictObject({ edit_id: z.string().max(64) });
@@ -91,6 +92,7 @@ const removeFact = createRoute({
   path: "/{edit_id}/facts/{fact}",
   tags,
   security,
+  middleware: jsonBodyIfAny,
   summary: "Undo one fact of an edit by solving the others again; the edit serves as it was until that has succeeded",
   request: {
     params: params.extend({ fact: z.coerce.number().int().min(0).max(LIMITS.editFacts) }),
@@ -186,24 +188,35 @@ edits.openapi(cancel, async (c) => {
   return c.json(await answer(c, id, null), 200);
 });
 
-edits.openapi(remove, async (c) => c.json(await c.var.caller.object.edits.delete(c.req.valid("param").edit_id), 200));
+edits.openapi(remove, async (c) =>
+  c.json(await c.var.caller.object.edits.delete(c.req.valid("param").edit_id, null), 200),
+);
 
 edits.openapi(removeFact, async (c) => {
   const { edit_id: id, fact } = c.req.valid("param");
   const { wait } = c.req.valid("query");
   const tenant = c.var.caller.object;
-  const { edit, facts: source } = await tenant.edits.get(id);
-  const { total } = edit.fact_counts;
-  if (fact >= total) {
-    const message = `The edit ${id} has the facts 0 to ${total - 1}, and no fact ${fact}.`;
-    throw new TrimtabError("not_found", message, { param: "fact" });
-  }
-  await tenant.edits.requireRemovable(id);
-  if (total === 1) return c.json(await tenant.edits.delete(id), 200);
-  const facts = await storedFacts(c.env.BLOBS, source!);
-  const left = facts.filter((_, index) => index !== fact);
-  const job = await withStoredFacts(tenant, c.env.BLOBS, left, (file) => tenant.edits.removeFact(id, { fact, file }));
-  return c.json(await answer(c, id, job, wait), 200);
+  return onceAgain(
+    c,
+    tenant,
+    async (key) => {
+      const { edit, facts: source } = await tenant.edits.get(id);
+      const { total } = edit.fact_counts;
+      if (fact >= total) {
+        const message = `The edit ${id} has the facts 0 to ${total - 1}, and no fact ${fact}.`;
+        throw new TrimtabError("not_found", message, { param: "fact" });
+      }
+      await tenant.edits.requireRemovable(id);
+      if (total === 1) return c.json(await tenant.edits.delete(id, key), 200);
+      const facts = await storedFacts(c.env.BLOBS, source!);
+      const left = facts.filter((_, index) => index !== fact);
+      const job = await withStoredFacts(tenant, c.env.BLOBS, left, (file) =>
+        tenant.edits.removeFact(id, { fact, file }, key),
+      );
+      return c.json(await answer(c, id, job, wait), 200);
+    },
+    async (made: RemovedFact | Deleted) => c.json("job" in made ? await answer(c, id, made.job, wait) : made, 200),
+  );
 });
 
 edits.openapi(merge, async (c) => {

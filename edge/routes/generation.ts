@@ -1,18 +1,11 @@
 import type { Context } from "hono";
 import type { SteeringField } from "../../shared/api/steering.ts";
 import { TrimtabError } from "../../shared/errors.ts";
+import { type BegunGeneration, beginGeneration } from "../asking/generation.ts";
 import type { FoundModel } from "../objects/tenant/models.ts";
 import type { RequestedDelta } from "../objects/tenant/resolve.ts";
 import type { RuleSource } from "../serving/compiled-rules.ts";
-import {
-  decodeEvents,
-  type GenerateEvent,
-  type GeneratePrompt,
-  type GenerateRequest,
-  type ResolvedModel,
-  type Sampling,
-  type StartEvent,
-} from "../serving/protocol.ts";
+import type { AskedOfPrompts, GeneratePrompt, GenerateRequest, Sampling } from "../serving/protocol.ts";
 import type { AppEnv } from "./app-env.ts";
 import { type SteeringEcho, steeringEcho } from "./steering.ts";
 
@@ -22,6 +15,7 @@ export interface GenerationRequest {
   readonly deltas: readonly RequestedDelta[];
   readonly prompt: GeneratePrompt;
   readonly sampling: Sampling;
+  readonly ofPrompts?: AskedOfPrompts | undefined;
   readonly steering?: SteeringField | undefined;
   /** What the whole reply is. */
   readonly format?: RuleSource | undefined;
@@ -29,18 +23,10 @@ export interface GenerationRequest {
   readonly traced?: number | undefined;
 }
 
-/** An event of the text itself. */
-export type GoodEvent = Exclude<GenerateEvent, { type: "error" | "start" }>;
-
-/** A generation that has begun: its first event of the text is there. */
-export interface Generation {
-  readonly model: ResolvedModel;
-  /** The values that are used, the model's own defaults included. */
-  readonly used: StartEvent;
+/** A generation that has begun, as a reply shows it. */
+export interface Generation extends BegunGeneration {
   /** What its reply says of what steers it. */
   readonly echo: SteeringEcho;
-  /** Ends after the `usage` event; throws where the Engine fails. Leaving it early ends the generation. */
-  readonly events: AsyncGenerator<GoodEvent, void>;
 }
 
 /**
@@ -53,7 +39,8 @@ export async function generate(c: Context<AppEnv>, request: GenerationRequest): 
   return generateWith(c, found, { ...request, signal: c.req.raw.signal });
 }
 
-export interface ResolvedRequest extends Pick<GenerationRequest, "prompt" | "sampling" | "traced" | "format"> {
+export interface ResolvedRequest
+  extends Pick<GenerationRequest, "prompt" | "sampling" | "ofPrompts" | "traced" | "format"> {
   /** Ends the generation. */
   readonly signal: AbortSignal;
 }
@@ -62,85 +49,41 @@ export interface ResolvedRequest extends Pick<GenerationRequest, "prompt" | "sam
 export async function generateWith(
   c: Context<AppEnv>,
   { model, steering }: FoundModel,
-  { prompt, sampling, traced, format, signal }: ResolvedRequest,
+  { prompt, sampling, ofPrompts, traced, format, signal }: ResolvedRequest,
 ): Promise<Generation> {
   const { caller, requestId } = c.var;
+  if (steering !== null) requireNoScores({ sampling, ofPrompts });
   const message: GenerateRequest = {
     requestId,
     tenant: caller.id,
     model,
     prompt,
     sampling,
+    ...(ofPrompts === undefined ? {} : { ofPrompts }),
     ...(steering === null ? {} : { steering: steering.resolved }),
     ...(traced === undefined ? {} : { traced }),
     ...(format === undefined ? {} : { format }),
   };
-  const engine = c.env.ENGINE.get(c.env.ENGINE.idFromName(model.base.id));
-  const response = await engine.fetch("https://engine/generate", {
-    method: "POST",
-    body: JSON.stringify(message),
+  const begun = await beginGeneration(message, {
+    engines: c.env.ENGINE,
     signal,
+    charge: (used) => c.executionCtx.waitUntil(caller.object.account.charge(used)),
   });
-  if (!response.ok || response.body === null) {
-    throw new TrimtabError("internal_error", `The engine answered ${response.status}. Send the request again.`);
-  }
-  let used: StartEvent | undefined;
-  const events = charged(
-    c,
-    goodEvents(response.body, (start) => {
-      used = start;
-    }),
+  return { ...begun, echo: steeringEcho(steering) };
+}
+
+/** What steers a text does not steer what the model makes of its prompt. */
+function requireNoScores({ sampling, ofPrompts }: Pick<GenerationRequest, "sampling" | "ofPrompts">): void {
+  const scores = (ofPrompts?.top ?? null) !== null;
+  if (!scores && sampling.maxTokens !== 0) return;
+  const why = scores
+    ? "prompts are scored by the model alone"
+    : "`max_tokens` 0 asks for no text that could be steered";
+  throw new TrimtabError(
+    "unsupported_parameter",
+    `\`steering\` cannot be used here: ${why}. Leave one of the two out.`,
+    {
+      param: "steering",
+    },
   );
-  const first = await events.next();
-  if (used === undefined) {
-    await events.return();
-    throw brokenOff();
-  }
-  return { model, used, echo: steeringEcho(steering), events: first.done ? events : resumed(first.value, events) };
-}
-
-/** The Engine's events with its errors thrown, and an end without `usage` taken for one. */
-async function* goodEvents(
-  body: ReadableStream<Uint8Array>,
-  onStart: (start: StartEvent) => void,
-): AsyncGenerator<GoodEvent, void> {
-  for await (const event of decodeEvents(body)) {
-    if (event.type === "error") {
-      throw new TrimtabError(event.code, event.message, event.param === null ? {} : { param: event.param });
-    }
-    if (event.type === "start") {
-      onStart(event);
-      continue;
-    }
-    yield event;
-    if (event.type === "usage") return;
-  }
-  throw brokenOff();
-}
-
-function brokenOff(): TrimtabError {
-  return new TrimtabError("internal_error", "The engine's answer broke off. Send the request again.");
-}
-
-async function* charged(c: Context<AppEnv>, events: AsyncGenerator<GoodEvent, void>): AsyncGenerator<GoodEvent, void> {
-  let used = { promptTokens: 0, completionTokens: 0 };
-  try {
-    for await (const event of events) {
-      if (event.type === "usage") used = { promptTokens: event.promptTokens, completionTokens: event.completionTokens };
-      else if (event.type === "token") used.completionTokens++;
-      yield event;
-    }
-  } finally {
-    c.executionCtx.waitUntil(c.var.caller.object.account.charge(used));
-  }
-}
-
-async function* resumed<T>(first: T, rest: AsyncGenerator<T, void>): AsyncGenerator<T, void> {
-  try {
-    yield first;
-    yield* rest;
-  } finally {
-    // Where the reader left before the second event, `yield*` has not been reached.
-    await rest.return();
-  }
 }

@@ -40,18 +40,18 @@ export async function once<T extends Response>(
 }
 
 /**
- * Like `once`, for a creation that stores only `{id}` under the key: a further request gets the thing as it is now, from `again`,
- * because its state changes and may be too large to keep. Errors are kept as they were.
+ * Like `once`, for a change that stores only what it made, such as `{id}`, under the key: a further request gets the thing as it is
+ * now, from `again`, because its state changes and may be too large to keep. Errors are kept as they were.
  */
-export async function onceAgain<T extends Response>(
+export async function onceAgain<T extends Response, Made extends { readonly id: string } = { readonly id: string }>(
   c: Context<AppEnv>,
   store: ReplyStore,
   create: (key: Idempotency | null) => Promise<T>,
-  again: (made: { readonly id: string }) => Promise<T>,
+  again: (made: Made) => Promise<T>,
 ): Promise<T> {
   const reply = await once(c, store, create);
   if (!reply.ok || reply.headers.get("idempotent-replayed") === null) return reply;
-  const current = await again((await reply.json()) as { id: string });
+  const current = await again((await reply.json()) as Made);
   current.headers.set("idempotent-replayed", "true");
   return current;
 }

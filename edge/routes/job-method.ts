@@ -1,7 +1,7 @@
 import type { CreateJob } from "../../shared/api/jobs.ts";
 import { defaultMethod, Method, settingsOf, settingsPath } from "../../shared/api/methods.ts";
 import { requestError } from "../../shared/api/parse.ts";
-import { isPipeline, type JobMethod } from "../../shared/api/pipelines.ts";
+import { isTrained, type JobMethod } from "../../shared/api/pipelines.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 
 /** Hyperparameters that only a finished job has: they follow from the others and cannot be chosen. */
@@ -12,17 +12,18 @@ const REPORT = [REPORTED, "n_epochs", "batch_size", "learning_rate", "learning_r
 /**
  * The method of a request with every default filled in. `hyperparameters` is OpenAI's old place for some settings.
  * Beside a `method`, it may fill in settings that are `auto` there. A finished job reports its resolved settings in it;
- * sending both fields back unchanged creates the same job again, since the report adds nothing to the method. A pipeline is
- * returned as it is.
+ * sending both fields back unchanged creates the same job again, since the report adds nothing to the method. A pipeline
+ * or a sweep is returned as it is.
  *
  * @throws TrimtabError invalid_request with the hyperparameter that the method contradicts or does not have.
  */
 export function methodOf({ method, hyperparameters = {} }: Pick<CreateJob, "method" | "hyperparameters">): JobMethod {
-  if (method !== undefined && isPipeline(method)) {
+  if (method !== undefined && !isTrained(method)) {
     const [name] = Object.keys(hyperparameters);
     if (name === undefined) return method;
     const param = `hyperparameters.${name}`;
-    const message = `\`${param}\` is of one method, and a pipeline has several. Set it in the \`method\` of a stage.`;
+    const where = method.type === "pipeline" ? "of a stage" : "of the sweep";
+    const message = `\`${param}\` is of one method, and a ${method.type} has several. Set it in the \`method\` ${where}.`;
     throw new TrimtabError("invalid_request", message, { param });
   }
   if (!REPORT.every((name) => name in hyperparameters)) return filledIn(method ?? defaultMethod(), hyperparameters);

@@ -14,23 +14,20 @@ import {
   jobRequest,
 } from "../../shared/api/jobs.ts";
 import { type ListOf, pageQuery } from "../../shared/api/lists.ts";
-import { modelsAskedBy, requireMixable, requireStartsFrom } from "../../shared/api/methods.ts";
-import { isPipeline } from "../../shared/api/pipelines.ts";
+import { requireMixable } from "../../shared/api/methods.ts";
+import { isPipeline, isSweep } from "../../shared/api/pipelines.ts";
 import { DEFAULTS } from "../../shared/limits.ts";
-import { heapLimitBytes } from "../env.ts";
 import type { AppEnv } from "./app-env.ts";
 import { tenantAuth } from "./auth.ts";
-import { checkMethod } from "./check-job.ts";
-import { checkParent } from "./check-parent.ts";
-import { asksForPeft, continueAdapter } from "./continue-adapter.ts";
-import { requireModel } from "./grader-models.ts";
+import { checkStart } from "./check-start.ts";
 import { once } from "./idempotent.ts";
-import { withConstitution } from "./job-constitution.ts";
+import { checkJobEvals, measured } from "./job-evals.ts";
 import { streamEvents } from "./job-events.ts";
 import { methodOf } from "./job-method.ts";
 import { jsonBody } from "./json-body.ts";
 import { createPipeline, validatePipeline } from "./pipeline-jobs.ts";
 import { jsonRequest, replies, subApp, TENANT_SECURITY } from "./route.ts";
+import { createSweep, validateSweep } from "./sweep-jobs.ts";
 import { checkTools, validateJob } from "./validate-job.ts";
 
 const params = z.strictObject({ fine_tuning_job_id: z.string().max(64) });
@@ -112,31 +109,22 @@ jobs.openapi(create, async (c) => {
   const tenant = c.var.caller.object;
   const request = jobRequest(c.req.valid("json"));
   const asked = methodOf(request);
-  requireMixable(asked, request);
+  // A sweep's trials are checked one by one: each has files of its own.
+  if (!isSweep(asked)) requireMixable(asked, request);
   const body: unknown = await c.req.json();
   const { validate = "false", examples = DEFAULTS.validatedExamples } = c.req.valid("query");
+  if (validate !== "false") await checkJobEvals(c, request);
+  if (isSweep(asked)) {
+    const parts = { c, request, settings: asked.sweep, body };
+    if (validate !== "false") return reply(await validateSweep({ ...parts, examples }));
+    return once(c, tenant, async (key) => reply(await createSweep(parts, key)));
+  }
   if (isPipeline(asked)) {
     const parts = { c, request, settings: asked.pipeline, body };
     if (validate !== "false") return reply(await validatePipeline({ ...parts, examples }));
     return once(c, tenant, async (key) => reply(await createPipeline(parts, key)));
   }
-  const checkedStart = async () => {
-    const { base: found, parent: own, peft: madeWith } = await tenant.models.start(request.model);
-    if (own !== null) requireStartsFrom(asked, "tuned", "model");
-    const goesOn = request.continue_with === "adapter";
-    const asksPeft = asksForPeft(body, request);
-    const given = { parent: own, method: await withConstitution(asked, tenant) };
-    const { config, ...base } = found;
-    const { parent, method } = goesOn
-      ? await continueAdapter(c.env.BLOBS, { ...given, asksPeft, madeWith, config })
-      : given;
-    const heap = heapLimitBytes(c.env);
-    const checked = checkMethod(method, config, heap);
-    await tenant.jobs.checkModels(method, base);
-    for (const { name, param } of modelsAskedBy(method)) await requireModel(c, { model: name, param });
-    if (parent !== null && !goesOn) await checkParent(c.env.BLOBS, { parent, method, config, heapLimitBytes: heap });
-    return { base, parent: parent ?? undefined, method, ...checked };
-  };
+  const checkedStart = () => checkStart(c, { request, asked, body });
   if (validate !== "false") {
     const { parent: _, ...start } = await checkedStart();
     const dry = { ...start, request, tenant, blobs: c.env.BLOBS, examples };
@@ -145,7 +133,9 @@ jobs.openapi(create, async (c) => {
   return once(c, tenant, async (idempotency) => {
     const { base, parent, method, maxLength } = await checkedStart();
     await checkTools({ request, method, base, tenant, blobs: c.env.BLOBS, maxLength });
-    return reply(await tenant.jobs.create({ request, method, base, parent }, idempotency));
+    return reply(
+      await measured(c, request, (evals) => tenant.jobs.create({ request, method, base, parent, evals }, idempotency)),
+    );
   });
 });
 

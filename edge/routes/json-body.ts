@@ -60,6 +60,7 @@ export function jsonBodyKeepingNull(...fields: readonly string[]): MiddlewareHan
 export const jsonBodyIfAny: MiddlewareHandler<AppEnv> = async (c, next) => {
   const empty = c.req.raw.body === null || c.req.header("content-length") === "0";
   if (c.req.header("content-type") !== undefined && !empty) return jsonBody(c, next);
+  c.set("bodyDigest", await sha256Hex(new Uint8Array()));
   await validate(c, {}, next);
 };
 

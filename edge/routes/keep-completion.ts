@@ -4,7 +4,7 @@ import type { KeptCompletion, KeptPrompt, Provenance } from "../../shared/api/ke
 import { TrimtabError } from "../../shared/errors.ts";
 import type { RequestedDelta } from "../objects/tenant/resolve.ts";
 import type { GeneratePrompt, Sampling } from "../serving/protocol.ts";
-import type { Answer, Choice, Keep } from "./answer.ts";
+import { type Answer, type Choice, type Keep, plain } from "./answer.ts";
 import type { AppEnv } from "./app-env.ts";
 import type { Generation } from "./generation.ts";
 import { messageContent } from "./reply-calls.ts";
@@ -38,9 +38,8 @@ export function requireKeepable(prompt: GeneratePrompt): void {
 export function keeping(c: Context<AppEnv>, completion: CompletionToKeep, reply: (answer: Answer) => object): Keep {
   const keep = keepingReply(c, completion);
   return async (answer) => {
-    // Scores and traces of tokens are many times as long as the text, and can be asked for again.
-    const plain = { ...answer, choices: answer.choices.map((choice) => ({ ...choice, scores: null, traces: null })) };
-    await keep(plain, reply(plain));
+    const kept = { ...answer, choices: answer.choices.map(plain) };
+    await keep(kept, reply(kept));
   };
 }
 

@@ -6,10 +6,10 @@ import { Columns, isRecord, type RecordPlace, recordError } from "../../shared/d
 import { holdsMessages, readMessages } from "../../shared/data/messages.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { LIMITS } from "../../shared/limits.ts";
+import { engineMessages } from "../asking/engine-messages.ts";
 import { datasetRecords } from "../blobs/dataset-records.ts";
 import type { Remote } from "../objects/rpc.ts";
 import type { Tenant } from "../objects/tenant.ts";
-import { engineMessages } from "./sampling.ts";
 import { withParam } from "./sweep-sources.ts";
 
 /** A prompt of a request as tasks show it. */

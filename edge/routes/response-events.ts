@@ -2,8 +2,8 @@
 import { errorResponse } from "../../shared/api/errors.ts";
 import type { UsageCounts } from "../../shared/api/generate.ts";
 import type { ResponseObject } from "../../shared/api/responses.ts";
+import type { GoodEvent } from "../asking/generation.ts";
 import { type Answer, answerSteps, type Choice } from "./answer.ts";
-import type { GoodEvent } from "./generation.ts";
 import { type ItemEvent, ItemStream } from "./item-stream.ts";
 import { type OutputItem, outputItems } from "./response-items.ts";
 import { obfuscated, sseEvent } from "./sse.ts";

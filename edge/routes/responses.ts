@@ -4,6 +4,7 @@ import { newId } from "../../shared/api/ids.ts";
 import { responseToolRequest } from "../../shared/api/response-tools.ts";
 import { CreateResponse, ResponseObject } from "../../shared/api/responses.ts";
 import { TrimtabError } from "../../shared/errors.ts";
+import { engineMessages } from "../asking/engine-messages.ts";
 import { wholeAnswer } from "./answer.ts";
 import { tenantAuth } from "./auth.ts";
 import { type Generation, generate } from "./generation.ts";
@@ -13,7 +14,7 @@ import { endedResponse, type ResponseHead, responseLines, withoutScores } from "
 import { textFormatOf } from "./response-format.ts";
 import { chatMessages } from "./response-input.ts";
 import { jsonRequest, replies, subApp, TENANT_SECURITY } from "./route.ts";
-import { calledTools, chatSampling, engineMessages } from "./sampling.ts";
+import { calledTools, chatSampling } from "./sampling.ts";
 import { sseResponse } from "./sse.ts";
 
 const create = createRoute({

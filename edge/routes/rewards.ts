@@ -3,6 +3,7 @@ import { CreateRewards, Rewards } from "../../shared/api/rewards.ts";
 import { chatToolRequest } from "../../shared/api/tools.ts";
 import { joinedReward, type Reward } from "../../shared/delta/reward.ts";
 import { TrimtabError } from "../../shared/errors.ts";
+import { engineMessages } from "../asking/engine-messages.ts";
 import type { FinishedText } from "../serving/judge-protocol.ts";
 import type { ResolvedModel } from "../serving/protocol.ts";
 import type { Caller } from "./app-env.ts";
@@ -10,7 +11,6 @@ import { tenantAuth } from "./auth.ts";
 import { jsonBodyKeeping } from "./json-body.ts";
 import { judgeTexts } from "./judging.ts";
 import { jsonRequest, replies, subApp, TENANT_SECURITY } from "./route.ts";
-import { engineMessages } from "./sampling.ts";
 import { withParam } from "./sweep-sources.ts";
 
 const create = createRoute({

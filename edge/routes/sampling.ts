@@ -4,7 +4,7 @@ import type { samplingFields } from "../../shared/api/generate.ts";
 import { chatToolRequest, type ToolRequest } from "../../shared/api/tools.ts";
 import type { DecodeFields } from "../../shared/decode/registry.ts";
 import { TrimtabError } from "../../shared/errors.ts";
-import type { EngineCall, EngineMessage, EngineTools, Sampling } from "../serving/protocol.ts";
+import type { EngineTools, Sampling } from "../serving/protocol.ts";
 
 type Common = Pick<CreateChatCompletion & CreateCompletion, keyof typeof samplingFields>;
 
@@ -78,47 +78,6 @@ export function calledTools(
   if (functions.length === 0 || mode === "none") return {};
   const callable = allowed ?? functions.map(({ name }) => name);
   return { tools: { functions, callable, required: mode === "required", parallel: parallel && !single } };
-}
-
-/** Messages with their parts joined; `developer` is what newer models call `system`. */
-export function engineMessages(messages: CreateChatCompletion["messages"]): EngineMessage[] {
-  const called = new Map<string, string>();
-  return messages.map((message) => {
-    const { role } = message;
-    const reasoning = role === "assistant" ? message.reasoning_content : undefined;
-    const calls = callsOf(message);
-    for (const call of calls) called.set(call.id, call.function.name);
-    // Some templates show which function a result is of.
-    const name = role === "tool" ? (message.name ?? called.get(message.tool_call_id)) : message.name;
-    return {
-      role: role === "developer" ? "system" : role,
-      content: role === "assistant" ? replyText(message) : joined(message.content),
-      ...(name === undefined ? {} : { name }),
-      ...(reasoning === undefined ? {} : { reasoning_content: reasoning }),
-      ...(calls.length === 0 ? {} : { tool_calls: calls }),
-      ...(role === "tool" ? { tool_call_id: message.tool_call_id } : {}),
-    };
-  });
-}
-
-/** The calls of a turn, without what SDKs add to them. */
-function callsOf(message: CreateChatCompletion["messages"][number]): EngineCall[] {
-  const calls = message.role === "assistant" ? (message.tool_calls ?? []) : [];
-  return calls.map(({ id, type, function: { name, arguments: given } }) => {
-    return { id, type, function: { name, arguments: given } };
-  });
-}
-
-type Reply = Extract<CreateChatCompletion["messages"][number], { role: "assistant" }>;
-
-/** The text of an assistant's turn: a refusal is ordinary text, and a turn may be empty. */
-function replyText({ content, refusal }: Reply): string {
-  return content === undefined ? (refusal ?? "") : joined(content);
-}
-
-function joined(content: NonNullable<Reply["content"]>): string {
-  if (typeof content === "string") return content;
-  return content.map((part) => (part.type === "text" ? part.text : part.refusal)).join("");
 }
 
 /** One or several prompts, as text or as token ids. */

@@ -5,14 +5,13 @@ import { dryRun } from "../../shared/data/dry-run.ts";
 import { requireShownTools } from "../../shared/data/tool-lines.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { LIMITS } from "../../shared/limits.ts";
-import { loadTokenizer, type Tokenizer } from "../../shared/model/tokenizer.ts";
+import type { Tokenizer } from "../../shared/model/tokenizer.ts";
 import { type DatasetHead, datasetHead } from "../blobs/dataset-head.ts";
-import { FolderReader } from "../blobs/folder-reader.ts";
 import type { StoredFolder } from "../blobs/stored-folder.ts";
 import type { Remote } from "../objects/rpc.ts";
 import type { Tenant } from "../objects/tenant.ts";
-import { LoadOnce } from "../serving/load-once.ts";
 import { yieldToEventLoop } from "../serving/yield-to-event-loop.ts";
+import { baseTokenizer } from "./base-tokenizer.ts";
 
 export interface ValidationParts {
   readonly request: CreateJob;
@@ -27,9 +26,6 @@ export interface ValidationParts {
   readonly examples: number;
 }
 
-/** A tokenizer takes a second to load, and people who try out a dataset send several requests. */
-const tokenizers = new LoadOnce<Tokenizer>();
-
 /**
  * A job's dry run: shows what would be trained on at the beginning of its files. Creates nothing.
  *
@@ -38,7 +34,7 @@ const tokenizers = new LoadOnce<Tokenizer>();
  */
 export async function validateJob(parts: ValidationParts): Promise<JobValidation> {
   const { request } = parts;
-  const tokenizer = await tokenizerOf(parts);
+  const tokenizer = await baseTokenizer(parts.blobs, parts.base);
   const training = await validated(parts, tokenizer, "training_file", request.training_file);
   const validation =
     request.validation_file == null
@@ -99,7 +95,7 @@ export async function checkTools(parts: Omit<ValidationParts, "examples">): Prom
     const { lines } = await headOf(parts, field, file, param);
     try {
       await requireShownTools(lines, {
-        tokenizer: () => tokenizerOf(parts),
+        tokenizer: () => baseTokenizer(parts.blobs, parts.base),
         maxLength,
         maxLines: LIMITS.validatedLines,
         clock: () => new Date(),
@@ -142,16 +138,4 @@ async function validated(
     clock: () => new Date(),
   });
   return validatedFile({ ...run, complete: run.complete && head.whole }, { file, param, maxLength });
-}
-
-async function tokenizerOf({ base, blobs }: Pick<ValidationParts, "base" | "blobs">): Promise<Tokenizer> {
-  const tokenizer = await tokenizers.get(base.digest, async () => {
-    const files = new FolderReader(blobs, base);
-    return loadTokenizer(await files.json("tokenizer.json"), await files.json("tokenizer_config.json"), {
-      chatTemplate: files.has("chat_template.jinja") ? await files.text("chat_template.jinja") : undefined,
-      modelConfig: await files.json("config.json"),
-    });
-  });
-  for (const [digest] of tokenizers.loaded()) if (digest !== base.digest) tokenizers.forget(digest);
-  return tokenizer;
 }

@@ -21,30 +21,13 @@ export class CandidateInputs {
 
   /** Calls `body` with the inputs for `count` candidates at `position`, which are good until it returns. */
   with(count: number, position: number, body: (inputs: NamedTensors) => void): void {
-    this.#give(count, position, body, (positions, bias) => {
-      positions.fill(BigInt(position));
-      const width = position + count;
-      // A candidate never sees the places after it.
-      for (let i = 0; i < count; i++) bias.fill(UNSEEN, i * width + position, i * width + position + i);
-    });
-  }
-
-  /** The same for `count` tokens that follow each other from `position` on, each of which sees all before it. */
-  inOrder(count: number, position: number, body: (inputs: NamedTensors) => void): void {
-    this.#give(count, position, body, (positions) => {
-      for (let i = 0; i < count; i++) positions[i] = BigInt(position + i);
-    });
-  }
-
-  #give(
-    count: number,
-    position: number,
-    body: (inputs: NamedTensors) => void,
-    fill: (positions: BigInt64Array, bias: Float32Array) => void,
-  ): void {
     const positions = this.#positions.window([1, count]);
-    const bias = this.#bias.window([1, 1, count, position + count]);
-    fill(positions.view(), bias.view().fill(0));
+    const width = position + count;
+    const bias = this.#bias.window([1, 1, count, width]);
+    positions.view().fill(BigInt(position));
+    const scores = bias.view().fill(0);
+    // A candidate never sees the places after it.
+    for (let i = 0; i < count; i++) scores.fill(UNSEEN, i * width + position, i * width + position + i);
     try {
       body({ positions, bias });
     } finally {

@@ -14,10 +14,10 @@ const WEIGHT = { exact: 1, everything: 2 } as const;
 const IDLE_RUNS = 500;
 
 /**
- * A decoding step and a chunk of a prompt share their graph. `apart`: the same with rows multiplied on their own; see
- * `DecodeGraphOptions`.
+ * A decoding step and a chunk of a prompt share their graph. `apart`: the same with rows multiplied on their own; `each`: with the
+ * logits of every position; see `DecodeGraphOptions`.
  */
-export type RunKind = "step" | "apart" | "probe";
+export type RunKind = "step" | "apart" | "probe" | "each";
 
 /** What a run gives besides logits and the head's input: taps by name, and the head's logits after layers. */
 export interface RunReads {
@@ -44,7 +44,7 @@ interface Kept {
 /**
  * The compiled decode graphs of one model, compiled when a run first needs them. One of the embedded base takes 10 to
  * 60 ms and 0.4 to 1.5 MB of the heap, and there could be sixty, so only a few are kept that fit what a run needs
- * exactly. Graphs with everything serve the other runs, a little slower: one for each layout, of steps and of probes. A
+ * exactly. Graphs with everything serve the other runs, a little slower: one for each layout, of each kind. A
  * session that was used lately makes room for one with everything alone: a mixed load would make a new one at every
  * other step.
  */
@@ -144,4 +144,4 @@ export class DecodeSessions {
 const nameOf = (features: ServingFeatures, { kind, reads }: Purpose) =>
   decodeGraphName(features, { ...reads, ...graphKind(kind) });
 
-const graphKind = (kind: RunKind) => ({ probe: kind === "probe", apart: kind === "apart" });
+const graphKind = (kind: RunKind) => ({ probe: kind === "probe", apart: kind === "apart", each: kind === "each" });

@@ -22,6 +22,9 @@ import type { WeightSet } from "./weight-set.ts";
 const ROWS_APART = 16;
 const MATRIX_APART = 1 << 22;
 
+/** Where the results of a chunk's every position begin: the first is that of its last position by itself. */
+const EACH = 1;
+
 /** One row of a decoding step. */
 export interface DecodeRow {
   readonly token: number;
@@ -73,6 +76,8 @@ interface Run {
   readonly longest: number;
   /** Of a probe. */
   readonly candidates?: NamedTensors;
+  /** Whether a chunk gives the logits of every position. */
+  readonly each?: boolean;
   readonly reads: RunReads;
 }
 
@@ -121,8 +126,9 @@ export class Decoder {
     this.#sessions = new DecodeSessions(ort, config, capacity);
     const most = Math.max(slots, chunk);
     this.#most = most;
-    this.#logits = allocateTensor(ort, "f32", [most, config.vocabSize]);
-    this.#final = allocateTensor(ort, "f32", [most, config.hiddenSize]);
+    const results = Math.max(slots, EACH + chunk);
+    this.#logits = allocateTensor(ort, "f32", [results, config.vocabSize]);
+    this.#final = allocateTensor(ort, "f32", [results, config.hiddenSize]);
     this.#last = allocateTensor(ort, "i32", [slots]);
     this.#embedded = allocateTensor(ort, "f32", [most, config.hiddenSize]);
     this.#longest = allocateTensor(ort, "i32", []);
@@ -178,18 +184,27 @@ export class Decoder {
   }
 
   /**
-   * `prefill` with the logits of every position of the chunk, to rounding: [length, V], a view that the next run overwrites.
-   * `final` gives the same positions.
+   * `prefill`, to the last bit, and in `each` the logits of every position of the chunk, to rounding: [length, V]. Both are views
+   * that the next run overwrites.
    */
-  prefillEach(weights: WeightSet, chunk: PrefillChunk): Float32Array {
+  prefillEach(
+    weights: WeightSet,
+    chunk: PrefillChunk,
+    reads: RunReads = NO_READS,
+  ): { readonly logits: Float32Array; readonly each: Float32Array } {
     const { slot, start } = chunk;
     const length = this.#embedChunk(weights, chunk);
-    let logits: Float32Array = new Float32Array();
-    this.#candidates.inOrder(length, start, (candidates) => {
-      const longest = start + length;
-      logits = this.#run(weights, { first: slot, count: 1, length, longest, candidates, reads: NO_READS });
-    });
-    return logits;
+    const logits = this.#run(weights, { first: slot, count: 1, length, longest: start + length, each: true, reads });
+    const { vocabSize, hiddenSize } = this.#config;
+    const changes = headChanges(this.#row(slot).outerLayers);
+    for (let i = 0; i < length && changes.length > 0; i++) {
+      changeHead(
+        this.#result(this.#logits, EACH + i, vocabSize),
+        this.#result(this.#final, EACH + i, hiddenSize),
+        changes,
+      );
+    }
+    return { logits, each: this.#logits.view().subarray(EACH * vocabSize, (EACH + length) * vocabSize) };
   }
 
   /** Writes the chunk to the run's input. Gives how many positions it has. */
@@ -207,9 +222,9 @@ export class Decoder {
   }
 
   /**
-   * The hidden state [D] after the last norm, from which the head computed the logits: of row i of the last `decode`, of
-   * position i of the last `prefillEach`, or of the last `prefill` for i = 0. A view that the next run overwrites. Throws
-   * `internal_error` for a row that was not in that run.
+   * The hidden state [D] after the last norm, from which the head computed the logits: of row i of the last `decode`, or of the
+   * last position of the last `prefill` for i = 0. A view that the next run overwrites. Throws `internal_error` for a row that was
+   * not in that run.
    */
   final(i = 0): Float32Array {
     if (i < 0 || i >= this.#results) {
@@ -296,13 +311,14 @@ export class Decoder {
   }
 
   /** Gives the logits of every row, or of every candidate. */
-  #run(weights: WeightSet, { first, count, length, longest, candidates, reads }: Run): Float32Array {
+  #run(weights: WeightSet, { first, count, length, longest, candidates, each = false, reads }: Run): Float32Array {
     const { vocabSize, hiddenSize } = this.#config;
     this.#results = 0;
     this.#longest.view()[0] = longest;
     const rows = Array.from({ length: count }, (_, i) => this.#row(first + i));
     const apart = count > 1 && count <= ROWS_APART && weights.largestMatrix <= MATRIX_APART;
-    const wanted = candidates === undefined ? (apart ? "apart" : "step") : "probe";
+    const step = each ? "each" : apart ? "apart" : "step";
+    const wanted = candidates === undefined ? step : "probe";
     const all = withStreams(reads);
     const { session, kind, features } = this.#sessions.for(this.#needed(rows), wanted, all);
     const cache = this.#parts.slab.window(first, count);
@@ -318,7 +334,8 @@ export class Decoder {
       ...cache.past,
       ...this.#deltaInputs(features, first, count),
     };
-    session.run(inputs, { logits, final, ...this.#readOutputs(all, count, length), ...cache.present });
+    const outputs = { logits, final, ...(each ? this.#eachOutputs(length) : {}) };
+    session.run(inputs, { ...outputs, ...this.#readOutputs(all, count, length), ...cache.present });
     this.#results = candidates === undefined ? count : length;
     this.#length = candidates === undefined ? length : 1;
     const changes = rows.map(({ outerLayers }) => headChanges(outerLayers));
@@ -330,6 +347,15 @@ export class Decoder {
       for (const layer of reads.exits) changeHead(this.exit(layer, i), this.tap(exitTap(layer), last), ofRow);
     }
     return logits.view() as Float32Array;
+  }
+
+  /** Where a chunk writes the head's input and the logits of every position: behind those of its last one. */
+  #eachOutputs(length: number): NamedTensors {
+    const { vocabSize, hiddenSize } = this.#config;
+    return {
+      each: this.#handle("each", this.#logits, [1, length, vocabSize], EACH * vocabSize),
+      finals: this.#handle("finals", this.#final, [1, length, hiddenSize], EACH * hiddenSize),
+    };
   }
 
   /** Where a run of `count` rows of `length` tokens writes what it reads besides logits and the head's input. */
@@ -387,10 +413,10 @@ export class Decoder {
     return Object.fromEntries(Object.entries(all).filter(([name]) => !this.#inputFlags.has(name)));
   }
 
-  /** A handle of that shape over the start of `tensor`. */
-  #handle(name: string, tensor: ResidentTensor, shape: readonly number[]): ResidentTensor {
+  /** A handle of that shape over `tensor`, from element `first` on, which is the same for all of that name. */
+  #handle(name: string, tensor: ResidentTensor, shape: readonly number[], first = 0): ResidentTensor {
     const id = `${name}[${shape.join()}]`;
-    const handle = this.#handles.get(id) ?? tensor.window(shape);
+    const handle = this.#handles.get(id) ?? tensor.window(shape, first);
     this.#handles.set(id, handle);
     return handle;
   }

@@ -262,14 +262,14 @@ export class BatchLoop {
   #prefill(row: Row, chunk: PrefillChunk, isLast: boolean): StepStates {
     const { decoder } = this.#options;
     const { weights } = row.work;
-    if (!row.isScored(chunk)) {
-      const logits = decoder.prefill(weights, chunk, row.readsOfChunk(isLast));
-      return isLast ? this.#statesOf(row, 0, logits) : { logits, final: decoder.final(), exits: new Map() };
-    }
-    const logits = decoder.prefillEach(weights, chunk);
-    row.score(chunk, logits);
-    const end = chunk.virtual + chunk.tokens.length - 1;
-    return { logits: logits.subarray(end * decoder.vocabularySize), final: decoder.final(end), exits: new Map() };
+    const reads = row.readsOfChunk(isLast);
+    let logits: Float32Array;
+    if (row.isScored(chunk)) {
+      const scored = decoder.prefillEach(weights, chunk, reads);
+      row.score(chunk, scored.each);
+      logits = scored.logits;
+    } else logits = decoder.prefill(weights, chunk, reads);
+    return isLast ? this.#statesOf(row, 0, logits) : { logits, final: decoder.final(), exits: new Map() };
   }
 
   /** Decodes every row that has a token pending, and keeps its logits. */

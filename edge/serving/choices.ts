@@ -10,12 +10,13 @@ import type { CompiledRule } from "../../shared/rules/rule.ts";
 import type { ReplyCalls } from "./calls.ts";
 import type { CandidateScorer, ScoredChoice } from "./candidate-scorer.ts";
 import { companionPrompt } from "./companion-prompt.ts";
-import type { Generation, GenerationRow, RowCondition } from "./generation.ts";
+import type { Generation, GenerationRow, PromptScoring, RowCondition } from "./generation.ts";
 import { tokenLimit } from "./prompt.ts";
 import type { GenerateRequest, Sampling } from "./protocol.ts";
 import { RemoteCompanion } from "./remote-companion.ts";
 import type { RowModel } from "./row-models.ts";
 import type { ServedModel } from "./served-model.ts";
+import { silentSequence } from "./silent-sequence.ts";
 import type { SteeringPlan } from "./steering-plan.ts";
 
 type ChoiceModel = Pick<
@@ -43,6 +44,8 @@ export interface ChoiceParts {
   readonly scorer?: CandidateScorer;
   /** How replies with tools are read; absent without tools. */
   readonly calls?: ReplyCalls;
+  /** What scores prompt p while its first choice reads it; absent without scores of prompts. */
+  readonly scoring?: (p: number) => PromptScoring | undefined;
   /** What a row runs with. */
   readonly modelOf: (row: CompanionRow["model"]) => RowModel;
   /** Of the rows that run the request's own model. */
@@ -117,9 +120,11 @@ export function choicePlans(model: ChoiceModel, request: GenerateRequest, parts:
     // A completion continues its prompt's text; a chat answer starts a new text.
     const after = isChat ? [] : prompt;
     const beginsText = tokenizer.decode(after, SHOWN) === "";
+    const scored = scoredRows(rows, parts.scoring?.(p));
     return Array.from({ length: sampling.n }, (_, i): Choice => {
       const choice = p * sampling.n + i;
       const generation: Choice["generation"] = (candidate = 0, changes = {}) => {
+        if (maxTokens === 0) return { rows: scored[i === 0 ? "first" : "others"], sequence: silentSequence({}, 1) };
         const random = createRandom(seed, "choice", choice, ...(candidate === 0 ? [] : ["candidate", candidate]));
         const sequence = new Sequence({
           choice,
@@ -127,6 +132,8 @@ export function choicePlans(model: ChoiceModel, request: GenerateRequest, parts:
           maxTokens,
           stop: sampling.stop,
           endTokens,
+          // Whoever gets prompt and text as one counts tokens to tell them apart.
+          scoresEnd: request.ofPrompts?.text === true,
           topLogprobs: sampling.topLogprobs,
           ...(request.traced === undefined ? {} : { traced: request.traced }),
           uniform: () => random.float(),
@@ -147,13 +154,21 @@ export function choicePlans(model: ChoiceModel, request: GenerateRequest, parts:
             deadlineMs: REMOTE_DEADLINE_MS,
           });
         });
-        return { rows, sequence, ...(remotes.length === 0 ? {} : { remotes }) };
+        const ownRows = scored[i === 0 ? "first" : "others"];
+        return { rows: ownRows, sequence, ...(remotes.length === 0 ? {} : { remotes }) };
       };
       const counts = { rowCount: rows.length, remotes: remote.length };
       const isGreedy = settings.greedy;
       return { index: choice, prompt: p, maxTokens, endTokens, isGreedy, ...counts, hasStop, generation };
     });
   });
+}
+
+/** The rows of a prompt's first choice, which may score the prompt, and of the others. Prompts that are scored hardly come again. */
+function scoredRows(rows: Generation["rows"], scoring: PromptScoring | undefined) {
+  if (scoring === undefined) return { first: rows, others: rows };
+  const others: Generation["rows"] = [{ ...rows[0], isOneOff: true }, ...rows.slice(1)];
+  return { first: [{ ...others[0], scoring }, ...others.slice(1)] as Generation["rows"], others };
 }
 
 function scorerOf({ scorer }: ChoiceParts, choice: ScoredChoice): Pick<DecodeSettings, "scorer"> {

@@ -25,7 +25,7 @@ export function companionPrompt(
   if (asked.kind === "tokens") return asked.ids;
   if (asked.kind === "instead" && asked.text === null) return own.slice(-1);
   if (prompt.kind === "text") {
-    if (asked.kind === "instead" && asked.text !== null) return encodeText(model, asked.text, param);
+    if (asked.kind === "instead" && asked.text !== null) return encodeText(model, asked.text, { param });
     throw refusal("leaves messages of a conversation out, but a completion has none; ask for a chat", param);
   }
   const messages = changedMessages(prompt.messages, asked, param);

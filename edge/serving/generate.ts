@@ -11,6 +11,7 @@ import { conditionOf } from "./conditional-deltas.ts";
 import type { BatchRequest, RequestEnd } from "./generation.ts";
 import { acquireOnAllBases } from "./other-bases.ts";
 import { encodePrompts } from "./prompt.ts";
+import { PromptReport, type PromptReportOptions } from "./prompt-report.ts";
 import type { GenerateRequest } from "./protocol.ts";
 import { replyRule } from "./reply-rule.ts";
 import { requireSearchRoom, runSearch } from "./search/run-search.ts";
@@ -66,6 +67,7 @@ export async function generate(model: ServedModel, request: GenerateRequest, con
         ? NO_STEERING
         : planSteering(model, { steering, own: request.model, base, models, isChat: request.prompt.kind === "chat" });
     model.loop.reserve(plan.takes.exits ?? []);
+    const report = reportOf(model, request, { prompts, emit });
     const condition = conditionOf(steering?.conditional ?? [], (met) => models.get(OWN, met).deltas);
     const choices = choicePlans(model, request, {
       prompts,
@@ -73,6 +75,7 @@ export async function generate(model: ServedModel, request: GenerateRequest, con
       rule,
       ...(scorer === undefined ? {} : { scorer }),
       ...(calls === undefined ? {} : { calls }),
+      ...(report === undefined ? {} : { scoring: (p: number) => report.scoring(p) }),
       modelOf: (row) => models.get(typeof row === "string" ? row : row.at),
       ...(condition === undefined ? {} : { condition }),
       randomSeed,
@@ -83,7 +86,7 @@ export async function generate(model: ServedModel, request: GenerateRequest, con
     if (search !== undefined) requireSearchRoom(search);
     emit(startOf(model, request));
     const end = await (search === undefined
-      ? finished(model, { tenant: request.tenant, choices, emit }, context)
+      ? finished(model, { tenant: request.tenant, choices, emit, report }, context)
       : runSearch(search, context.onStart));
     const { cachedTokens, steeringTokens, completionTokens } = end;
     emit({
@@ -99,19 +102,47 @@ export async function generate(model: ServedModel, request: GenerateRequest, con
   }
 }
 
+/** What is told of the prompts; undefined if the request does not ask. */
+function reportOf(
+  { tokenizer }: ServedModel,
+  { prompt, sampling: { n }, ofPrompts }: GenerateRequest,
+  rest: Pick<PromptReportOptions, "prompts" | "emit">,
+): PromptReport | undefined {
+  if (ofPrompts === undefined) return undefined;
+  return new PromptReport({ tokenizer, prompt, n, asked: ofPrompts, ...rest });
+}
+
+interface Finished extends Pick<BatchRequest, "tenant" | "emit"> {
+  readonly choices: readonly Choice[];
+  readonly report: PromptReport | undefined;
+}
+
 async function finished(
   { loop }: ServedModel,
-  { choices, ...request }: Pick<BatchRequest, "tenant" | "emit"> & { readonly choices: readonly Choice[] },
+  { choices, emit, report, tenant }: Finished,
   { onStart }: GenerateContext,
 ): Promise<RequestEnd & { readonly completionTokens: number }> {
   const generations = choices.map((choice) => choice.generation());
+  const told = report === undefined ? emit : (event: GenerateEvent) => report.emit(event);
+  // What follows a prompt that is read alone is no text.
+  const isText = choices.some(({ maxTokens }) => maxTokens > 0);
   const end = await new Promise<RequestEnd>((resolve, reject) => {
-    const settle = (ended: RequestEnd) => (ended.error === undefined ? resolve(ended) : reject(ended.error));
-    const batched: BatchRequest = { ...request, generations, settle };
+    const settle = (ended: RequestEnd) => {
+      const error = report?.failure ?? ended.error;
+      if (error === undefined) resolve(ended);
+      else reject(error);
+    };
+    const batched: BatchRequest = { tenant, generations, emit: isText ? told : () => {}, settle };
+    const cancel = () => loop.cancel(batched);
+    // Not at once: a step is in progress.
+    report?.onFailure(() => queueMicrotask(cancel));
     loop.submit(batched);
-    onStart(() => loop.cancel(batched));
+    onStart(cancel);
   });
-  return { ...end, completionTokens: generations.reduce((sum, { sequence }) => sum + sequence.generated.length, 0) };
+  if (isText)
+    return { ...end, completionTokens: generations.reduce((sum, { sequence }) => sum + sequence.generated.length, 0) };
+  for (const { index } of choices) told({ type: "finish", choice: index, reason: "length" });
+  return { ...end, completionTokens: 0 };
 }
 
 interface SearchParts {

@@ -27,7 +27,11 @@ export async function encodePrompts(
   const all: number[][] = [];
   for (const text of prompt.prompts) {
     if (all.length > 0) await yieldToEventLoop();
-    all.push(typeof text === "string" ? encodeText(model, text) : checkIds(model, text));
+    all.push(
+      typeof text === "string"
+        ? encodeText(model, text, { readsControl: prompt.readsControl === true })
+        : checkIds(model, text),
+    );
   }
   return all;
 }
@@ -49,10 +53,22 @@ export function encodeChat(
   return requireInVocabulary(model, model.template().encodePrompt(turns, { tools: shown }));
 }
 
-/** A text's tokens, with those that begin every text before them. `param`: the request's field that holds it. */
-export function encodeText(model: PromptModel, text: string, param = "prompt"): number[] {
+export interface TextOptions {
+  /** The request's field that holds it; `prompt` by default. */
+  readonly param?: string;
+  /** As `GeneratePrompt` has it. */
+  readonly readsControl?: boolean;
+}
+
+/** A text's tokens, with those that begin every text before them. */
+export function encodeText(
+  model: PromptModel,
+  text: string,
+  { param = "prompt", readsControl = false }: TextOptions = {},
+): number[] {
   requireLength(model, text.length, param);
-  const ids = [...model.tokenizer.prefix, ...model.tokenizer.encode(text)];
+  const { tokenizer } = model;
+  const ids = [...tokenizer.prefix, ...(readsControl ? tokenizer.encodeTrusted(text) : tokenizer.encode(text))];
   if (ids.length === 0) throw emptyPrompt(param);
   return requireInVocabulary(model, ids);
 }
@@ -75,7 +91,7 @@ function emptyPrompt(param = "prompt"): TrimtabError {
 }
 
 /** A token that the embedding lacks would end the batch for everybody. */
-function requireInVocabulary({ config: { vocabSize } }: PromptModel, ids: number[]): number[] {
+export function requireInVocabulary({ config: { vocabSize } }: Pick<PromptModel, "config">, ids: number[]): number[] {
   const unknown = ids.find((id) => id >= vocabSize);
   if (unknown === undefined) return ids;
   throw new TrimtabError(
@@ -117,12 +133,13 @@ export function tokenLimit(
 ): number {
   const room = model.capacity - positionsBefore - promptTokens;
   if (room >= (requested ?? 1)) return requested ?? Math.min(room, usual ?? room);
-  const wanted = requested === null ? "" : ` and ${requested} were asked for after it`;
+  const isLess = requested === null || requested === 0;
+  const wanted = isLess ? "" : ` and ${requested} were asked for after it`;
   const taken = positionsBefore === 0 ? "" : `, of which the deltas take ${positionsBefore}`;
   throw new TrimtabError(
     "context_length_exceeded",
     `this model's context is ${model.capacity} tokens${taken}, but ${prompt} has ${promptTokens}${wanted}; shorten the prompt` +
-      (requested === null ? "" : " or lower max_tokens"),
+      (isLess ? "" : " or lower max_tokens"),
     { param: requested === null || room < 1 ? param : "max_tokens" },
   );
 }

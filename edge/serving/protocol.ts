@@ -68,17 +68,24 @@ export interface EngineTools {
   readonly parallel: boolean;
 }
 
-/** `text` prompts take special tokens as plain text; token ids are taken as they are. */
+/**
+ * `text` prompts take special tokens as plain text, unless they have `readsControl`; token ids are taken as they are.
+ */
 export type GeneratePrompt =
   | { readonly kind: "chat"; readonly messages: readonly EngineMessage[]; readonly tools?: EngineTools }
-  | { readonly kind: "text"; readonly prompts: readonly (string | readonly number[])[] };
+  | {
+      readonly kind: "text";
+      readonly prompts: readonly (string | readonly number[])[];
+      /** Whether special tokens that are written in a text are themselves. */
+      readonly readsControl?: boolean;
+    };
 
 export interface Sampling {
   /** How each next token is chosen. What is left out is up to the model, and then as OpenAI has it. */
   readonly settings: Partial<DecodeFields>;
   /** null: a random one. */
   readonly seed: number | null;
-  /** Per choice; null: as many as the model says, otherwise until the context is full. */
+  /** Per choice; null: as many as the model says, otherwise until the context is full; 0: the prompt alone is read. */
   readonly maxTokens: number | null;
   /** Tokens before one may end the text; 0 by default. */
   readonly minTokens?: number;
@@ -90,6 +97,14 @@ export interface Sampling {
   readonly n: number;
   /** Alternatives reported per token; null: no log-probabilities at all. */
   readonly topLogprobs: number | null;
+}
+
+/** What the answer says of each prompt. */
+export interface AskedOfPrompts {
+  /** Whether it repeats the text. */
+  readonly text: boolean;
+  /** How many alternatives it has of each token; null: no log-probabilities at all. Not with steering. */
+  readonly top: number | null;
 }
 
 /** A steering vector that a row may have from its first generated token on. */
@@ -125,6 +140,8 @@ export interface GenerateRequest {
   readonly model: ResolvedModel;
   readonly prompt: GeneratePrompt;
   readonly sampling: Sampling;
+  /** Absent: nothing is said of the prompts. */
+  readonly ofPrompts?: AskedOfPrompts;
   readonly steering?: ResolvedSteering;
   /** What the whole reply is, where the request has a response format. */
   readonly format?: RuleSource;

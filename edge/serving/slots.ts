@@ -109,7 +109,6 @@ export class Slots {
   #bestSource(row: Row): Row["source"] {
     let best: Row["source"];
     for (const holder of this.#rows) {
-      if (!lends(holder, row)) continue;
       const positions = sharedPositions(row.sharing, holder.work, this.#options.chunk);
       if (positions > (best?.positions ?? 0)) best = { holder, positions };
     }
@@ -185,9 +184,4 @@ export class Slots {
     const entry = this.#cache.delete(slot);
     if (entry !== undefined) this.#options.slab.clear(slot, { from: 0, to: entry.positions });
   }
-}
-
-/** A scored chunk is equal to a plain one to rounding alone, so it is not lent. */
-function lends({ work: { scoring } }: Row, { work }: Row): boolean {
-  return scoring === undefined || (work.scoring !== undefined && work.scoring.from <= scoring.from);
 }

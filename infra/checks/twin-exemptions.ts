@@ -34,34 +34,106 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
     "tests/shared/data/line-formats/collections.test.ts reads its collections' own shapes, and refuses bad ones",
   "shared/data/line-formats/text.ts":
     "tests/shared/data/line-formats/prompt-completion.test.ts reads it and refuses it",
+  "shared/api/tokens.ts": "schemas: tests/edge/routes/tokens.test.ts sends valid and invalid requests",
+  "edge/routes/base-tokenizer.ts":
+    "tests/edge/routes/tokens.test.ts and tests/edge/routes/validate-job.test.ts read with the tokenizer of a base",
   "trainer/recipes/mixture-result.ts": "tests/trainer/recipes/mixed-files.test.ts runs mixtures to their end",
   "edge/blobs/turns.ts": "tests/edge/blobs/receive-dataset.test.ts counts the turns that others get",
   "shared/api/measured-lines.ts": "a list of names",
   "edge/routes/label-agreement.ts":
     "tests/edge/routes/labeling.test.ts measures agreement, of few labels and of too many",
   "edge/objects/tenant/label-judge-rows.ts": "tests/edge/routes/labeling.test.ts has a model judge, and one that fails",
+  "shared/api/datasets.ts": "schemas: tests/edge/routes/datasets.test.ts sends valid and invalid requests",
+  "edge/routes/dataset-sources.ts":
+    "tests/edge/routes/datasets.test.ts names files, held-out ones and models, by field",
+  "edge/routes/inspect-dataset.ts": "tests/edge/routes/datasets.test.ts inspects over the whole Worker",
+  "edge/routes/preview-dataset.ts": "tests/edge/routes/datasets.test.ts previews over the whole Worker",
+  "edge/routes/fix-dataset.ts": "tests/edge/routes/datasets.test.ts fixes over the whole Worker",
+  "shared/data/fix/": "one rule a file: tests/shared/data/fix/fix.test.ts has each find a line, and pass over others",
+  "shared/data/inspect/pii/":
+    "one kind a file: registry.test.ts has each find its values, and pass over what looks like them",
+  "shared/data/inspect/diversity/english-tagger.ts":
+    "tests/shared/data/inspect/diversity/verb-noun.test.ts, against spaCy",
+  "shared/data/augment/":
+    "one rule a file: tests/shared/data/augment/augment.test.ts has each make lines that datasets may have",
+  "infra/cli/data/":
+    "one group of commands: tests/infra/cli/data/data.test.ts runs each, on files and against a server",
   "shared/api/job-status.ts": "a list of names",
   "shared/api/edits.ts": "schemas: tests/edge/routes/edits.test.ts sends valid and invalid requests",
   "shared/api/tracing.ts": "schemas: tests/edge/routes/tracing.test.ts sends valid and invalid requests",
   "shared/edits/fact.ts": "a schema: tests/edge/routes/edits.test.ts and tests/shared/data/dataset-kinds/facts.test.ts",
   "shared/edits/report.ts": "schemas: tests/edge/routes/edits.test.ts reads reports through them",
   "edge/objects/tenant/edits/":
-    "one resource: tests/edge/routes/edits.test.ts makes every call, in every state of an edit, and of a fact's removal",
+    "one resource: edits.test.ts and edits-undo.test.ts in tests/edge/routes make every call, in every state of an edit, and of a removal",
+  "edge/asking/generation.ts":
+    "tests/edge/routes/generation.test.ts begins generations through it, and breaks them off",
+  "edge/asking/grader-question.ts": "tests/edge/routes/graders.test.ts asks models, and has each fail",
+  "edge/objects/tenant/evals/":
+    "one resource: tests/edge/routes/evals.test.ts makes every call by the official SDK, and kills the object in the middle of a run",
+  "edge/routes/job-evals.ts":
+    "tests/edge/routes/eval-suites.test.ts measures jobs by evals and suites, and has both refused",
+  "shared/api/job-evals.ts": "schemas: tests/edge/routes/eval-suites.test.ts reads jobs that were measured",
+  "infra/cli/eval/": "tests/infra/cli/eval/run.test.ts runs, lists and shows evals by the program",
+  "edge/routes/eval-runs.ts": "tests/edge/routes/evals.test.ts makes, lists, cancels and deletes runs",
+  "edge/routes/eval-run-plan.ts": "tests/edge/routes/evals.test.ts plans every kind of run, and has plans refused",
+  "edge/routes/eval-run-items.ts": "tests/edge/routes/evals.test.ts brings items in every way, and bad ones",
+  "edge/routes/eval-suite.ts": "tests/edge/routes/eval-suites.test.ts runs suites of both modes",
+  "shared/api/evals.ts": "schemas: tests/edge/routes/evals.test.ts sends valid and invalid requests",
+  "shared/api/eval-runs.ts": "schemas: tests/edge/routes/evals.test.ts sends valid and invalid requests",
+  "shared/evals/schema-keywords.ts": "tests/shared/evals/item-schema.test.ts reads schemas through it, good and bad",
+  "shared/evals/criteria.ts": "tests/edge/routes/evals.test.ts has criteria of every kind pass, fail and be refused",
+  "shared/evals/samples.ts": "tests/edge/routes/evals.test.ts grades samples that are written, brought and kept",
   "edge/routes/await-job.ts": "tests/edge/routes/edits.test.ts waits to the end, and not so long",
   "edge/routes/edit-answer.ts":
-    "tests/edge/routes/edits.test.ts shows edits before, with and without a report, and merged",
-  "edge/routes/edit-check.ts": "tests/edge/routes/edits.test.ts checks texts and keys",
+    "edits.test.ts and edit-merge.test.ts beside its routes show edits before, with and without a report, and merged",
+  "edge/routes/edit-check.ts": "tests/edge/routes/edit-merge.test.ts checks texts and keys",
   "edge/routes/edit-facts.ts": "tests/edge/routes/edits.test.ts stores, refuses and reads facts",
-  "edge/routes/edit-merge.ts": "tests/edge/routes/edits.test.ts merges edits, and refuses to",
+  "shared/evaluation/suites/choices.ts":
+    "tests/shared/evaluation/suites/choose.test.ts sums up choices with it, by hand",
+  "shared/evaluation/suites/grades.ts":
+    "tests/shared/evaluation/suites/generate.test.ts sums up grades with it, by hand",
+  "shared/evaluation/suites/instruction-following.ts": "tests/shared/evaluation/suites/generate.test.ts",
+  "shared/evaluation/suites/safety.ts": "tests/shared/evaluation/suites/generate.test.ts",
+  "shared/evaluation/suites/zero-shot.ts": "tests/shared/evaluation/suites/choose.test.ts and generate.test.ts",
+  "shared/evaluation/suites/pairs.ts": "tests/shared/evaluation/suites/choose.test.ts",
+  "shared/evaluation/suites/facts.ts": "tests/shared/evaluation/suites/choose.test.ts",
+  "shared/evaluation/suites/calibration.ts": "tests/shared/evaluation/suites/choose.test.ts",
+  "shared/evaluation/text/first-verbs.ts": "a table: first-verb.test.ts and published.test.ts read it",
+  "shared/evaluation/text/punkt-english.ts": "a table: sentences.test.ts reads it",
+  "shared/evaluation/text/syllable-exceptions.ts": "a table: syllables.test.ts reads it",
+  "shared/evaluation/text/stop-words.ts": "a list: tests/shared/evaluation/instructions/published.test.ts counts by it",
+  "shared/evaluation/text/word-tokens.ts": "tests/shared/evaluation/text/sentences.test.ts holds it to nltk",
+  "shared/evaluation/text/python-text.ts":
+    "tests/shared/evaluation/instructions/published.test.ts holds all that use it to Python",
+  "shared/evaluation/suites/suite.ts":
+    "types, and limits that tests/shared/evaluation/suites/registry.test.ts holds every suite to",
   "shared/api/lanes.ts": "a list of names: tests/edge/objects/dispatcher/queue-rows.test.ts takes jobs by it",
   "edge/objects/tenant/permissions.ts":
     "tests/edge/routes/checkpoint-permissions.test.ts makes, lists and deletes them by the official SDK",
   "edge/objects/tenant/pipelines/":
     "one machine: course.test.ts tries every transition, advance.test.ts kills it at every write, and tests/edge/routes/pipeline-jobs.test.ts runs it whole",
+  "edge/objects/tenant/sweeps/":
+    "one machine: course.test.ts tries what is due, advance.test.ts kills it at every write, and tests/edge/routes/sweep-jobs.test.ts runs it whole",
+  "edge/routes/check-start.ts": "tests/edge/routes/jobs.test.ts sends jobs that it refuses, sweep-jobs.test.ts trials",
+  "shared/api/sweeps.ts": "schemas: tests/edge/routes/sweep-jobs.test.ts sends valid and invalid sweeps",
+  "shared/api/synthesize.ts": "schemas: tests/edge/routes/synthesize-jobs.test.ts sends valid and invalid settings",
+  "shared/api/synthesis-report.ts": "a schema: tests/trainer/recipes/synthesize.test.ts reads reports through it",
+  "shared/synthesis/words.ts": "tests/shared/synthesis/measures.test.ts counts words and n-grams by it",
+  "shared/synthesis/filters/": "one registry: its test holds every filter to what it keeps and rejects",
+  "trainer/recipes/synthesize/":
+    "one machine: tests/trainer/recipes/synthesize.test.ts runs every part of it, and resumes it from every chunk",
+  "edge/blobs/kept-dataset.ts": "tests/edge/routes/synthesize-jobs.test.ts trains on a file that a job kept",
+  "shared/api/sweep-report.ts": "a schema: tests/shared/trials/report.test.ts makes reports of it",
   "edge/routes/check-continuation.ts":
     "tests/edge/routes/check-parent.test.ts checks jobs with it, pipeline-jobs.test.ts stages",
   "edge/routes/check-pipeline.ts": "tests/edge/routes/pipeline-jobs.test.ts sends pipelines that it refuses, by field",
   "shared/api/training-settings.ts": "schemas: tests/shared/api/methods.test.ts fills them in and refuses bad ones",
+  "trainer/recipes/keeping/companion.ts": "types alone",
+  "trainer/recipes/keeping/gauge.ts": "types alone",
+  "trainer/recipes/keeping/weight-change.ts":
+    "tests/trainer/recipes/keeping/ewc.test.ts holds what each method adds to weights, against PyTorch",
+  "trainer/recipes/run-validation.ts": "tests/trainer/recipes/run-job.test.ts measures bases and states, of phases too",
+  "trainer/recipes/training-plan.ts": "tests/trainer/recipes/run-job.test.ts takes every step by it",
   "trainer/recipes/ipo.ts": "tests/contract/preferences.test.ts holds every loss on preferences to its reference",
   "trainer/recipes/orpo.ts": "tests/contract/preferences.test.ts holds every loss on preferences to its reference",
   "trainer/recipes/simpo.ts": "tests/contract/preferences.test.ts holds every loss on preferences to its reference",
@@ -149,6 +221,7 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "trainer/edits/measure-edit.ts":
     "tests/trainer/recipes/edit.test.ts measures edits with it, fluency.test.ts the entropies",
   "trainer/edits/publish-edit.ts": "tests/trainer/recipes/edit.test.ts reads what it publishes",
+  "trainer/edits/refine/refine-graph.ts": "tests/trainer/edits/refine/refine.test.ts holds it to finite differences",
   "trainer/edits/row-graph.ts": "tests/trainer/edits/solve-batch.test.ts holds what it computes to PyTorch's",
   "trainer/edits/rows.ts": "tests/trainer/edits/solve-batch.test.ts reads states of rows that it lays out",
   "trainer/edits/subject-states.ts": "tests/trainer/edits/solve-batch.test.ts holds its keys and states to PyTorch's",
@@ -264,10 +337,12 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "infra/base/pretraining/pretrain.ts": "a program that runs for an hour: its parts are tested separately",
   "infra/base/pretraining/recipe.ts": "settings",
   "infra/base/tokenizer/make.ts": "a program: writes what train-bpe.ts produces",
-  "infra/cli/trimtab.mjs": "a launcher: tests/infra/cli/peft-compare.test.ts runs it",
+  "infra/cli/commands/": "descriptions of commands: tests/infra/cli/program.test.ts runs every one",
+  "infra/cli/effects.ts": "types",
+  "infra/cli/json-text.ts": "one line: tests/infra/cli/program.test.ts reads what it prints",
   "infra/cli/edit/": "one command: tests/infra/cli/edit/edit.test.ts runs every action of it",
   "infra/cli/tenant-access.ts": "tests/infra/cli/edit/edit.test.ts reaches a server, and lacks one",
-  "infra/cli/main.ts": "a program: tests/infra/cli/peft-compare.test.ts runs it",
+  "infra/cli/main.mjs": "a program: tests/infra/cli/program.test.ts runs it",
   "infra/start/edge-process.ts": "a program: tests/infra/start/stack.test.ts runs and kills it",
   "infra/start/serve.ts": "a program: tests/infra/start/stack.test.ts runs it",
   "infra/start/start.ts": "a program: tests/e2e/main-job.test.ts runs it",
@@ -291,6 +366,8 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "trainer/recipes/edit/edited-weights.ts": "a step of the recipe: tests/trainer/recipes/edit.test.ts",
   "trainer/recipes/edit/find-conflicts.ts": "a step of the recipe: tests/trainer/recipes/edit.test.ts finds conflicts",
   "trainer/recipes/edit/keep-report.ts": "a step of the recipe: tests/trainer/recipes/edit.test.ts reads its reports",
+  "trainer/recipes/edit/refine-facts.ts":
+    "a step of the recipe: tests/trainer/recipes/edit.test.ts improves changes, and leaves them as they are",
   "trainer/recipes/edit/solve-facts.ts":
     "a step of the recipe: tests/trainer/recipes/edit.test.ts solves by each method",
   "trainer/recipes/constitutional/label.ts": "a step of the recipe: tests/trainer/recipes/constitutional.test.ts",

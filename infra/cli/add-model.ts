@@ -52,12 +52,18 @@ export function adminAccess({ url, token }: AddModelOptions, env: Environment): 
  *
  * @throws TrimtabError invalid_request if there is no such folder, or the server's error.
  */
-export async function addModel(folder: string, id: string | undefined, access: AdminAccess): Promise<string> {
+export async function addModel(
+  folder: string,
+  id: string | undefined,
+  access: AdminAccess,
+  { json = false }: { readonly json?: boolean } = {},
+): Promise<string> {
   if (!existsSync(folder)) {
     const message = `${folder} does not exist: give a Hugging Face folder with config.json, safetensors and tokenizer.json.`;
     throw new TrimtabError("invalid_request", message, { param: "folder" });
   }
   const base = await addBase(new ApiClient({ ...access, retryForSeconds: 5 }), id ?? basename(resolve(folder)), folder);
+  if (json) return `${JSON.stringify(base, null, 2)}\n`;
   const ready = `${base.id} is ready at ${access.url}/v1: use it as \`model\` in chats, completions and fine-tuning jobs.`;
   return [ready, ...(base.notes ?? []), ""].join("\n");
 }

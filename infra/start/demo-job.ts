@@ -3,10 +3,11 @@ import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { z } from "zod";
 import { FileObject } from "../../shared/api/files.ts";
-import { Job, type JobEvent, JobEventList, JobList, TERMINAL_STATUSES } from "../../shared/api/jobs.ts";
+import { Job, type JobEvent, JobList, TERMINAL_STATUSES } from "../../shared/api/jobs.ts";
 import { ModelList } from "../../shared/api/models.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import type { ApiClient } from "./api-client.ts";
+import { newJobEvents } from "./job-events.ts";
 import type { TrainingProgress } from "./progress.ts";
 
 const POLL_MS = 400;
@@ -81,7 +82,7 @@ export async function findTrained(client: ApiClient): Promise<TrainedModel | und
   const models = new Set((await client.get("/v1/models", ModelList)).data.map(({ id }) => id));
   for await (const job of demoJobs(client)) {
     if (job.status !== "succeeded" || job.fine_tuned_model === null || !models.has(job.fine_tuned_model)) continue;
-    return resultOf(job, (await newEvents(client, job.id, new Set())).map(reportedBy));
+    return resultOf(job, (await newJobEvents(client, job.id, new Set())).map(reportedBy));
   }
   return undefined;
 }
@@ -121,7 +122,7 @@ async function watch(client: ApiClient, id: string, watcher: JobWatcher): Promis
   for (;;) {
     // Read the job before its events: once it has ended, all events are there.
     const job = await client.get(`/v1/fine_tuning/jobs/${id}`, Job);
-    for (const event of await newEvents(client, id, seen)) {
+    for (const event of await newJobEvents(client, id, seen)) {
       if (event.type === "message") watcher.message(event.message);
       reported.push(reportedBy(event));
     }
@@ -132,22 +133,8 @@ async function watch(client: ApiClient, id: string, watcher: JobWatcher): Promis
   }
 }
 
-function reportedBy({ data, created_at }: JobEvent): Reported {
+export function reportedBy({ data, created_at }: JobEvent): Reported {
   return { ...EventData.parse(data ?? {}), at: created_at };
-}
-
-/** The events not seen yet, oldest first. */
-async function newEvents(client: ApiClient, job: string, seen: Set<string>): Promise<JobEvent[]> {
-  const found: JobEvent[] = [];
-  let after = "";
-  for (;;) {
-    const page = await client.get(`/v1/fine_tuning/jobs/${job}/events?limit=${PAGE}${after}`, JobEventList);
-    const unseen = page.data.filter((event) => !seen.has(event.id));
-    for (const event of unseen) seen.add(event.id);
-    found.unshift(...unseen.toReversed());
-    if (unseen.length < page.data.length || !page.has_more || page.last_id === null) return found;
-    after = `&after=${page.last_id}`;
-  }
 }
 
 /** The latest step; undefined before the first. The time left is estimated from the whole run, including evaluations. */

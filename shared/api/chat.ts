@@ -6,6 +6,8 @@ import {
   deltaField,
   emptyList,
   neutralFields,
+  PromptLogprobs,
+  promptLogprobs,
   reasoningEffort,
   reasoningSettings,
   samplingFields,
@@ -66,6 +68,7 @@ export const CreateChatCompletion = z
     max_completion_tokens: z.int().min(1).max(LIMITS.maxTokens).optional(),
     logprobs: z.boolean().optional(),
     top_logprobs: z.int().min(0).max(LIMITS.topLogprobs).optional(),
+    prompt_logprobs: promptLogprobs,
     response_format: ResponseFormat.optional(),
     metadata: Metadata.optional(),
     deltas: deltaField,
@@ -142,6 +145,7 @@ export const ChatCompletion = z
       }),
     ),
     usage: UsageCounts,
+    prompt_logprobs: PromptLogprobs.optional(),
     ...steeringEcho,
   })
   .meta({ id: "ChatCompletion" });

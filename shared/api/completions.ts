@@ -1,7 +1,15 @@
 import { z } from "zod";
 import { LIMITS } from "../limits.ts";
 import { FOREIGN_FIELDS, foreignFields } from "./foreign-fields.ts";
-import { deltaField, finishReason, samplingFields, store, UsageCounts } from "./generate.ts";
+import {
+  deltaField,
+  finishReason,
+  PromptLogprobs,
+  promptLogprobs,
+  samplingFields,
+  store,
+  UsageCounts,
+} from "./generate.ts";
 import { Metadata } from "./jobs.ts";
 import { notSupported } from "./parse.ts";
 import { SearchResult, SteeringTraces, steeringEcho, steeringFields } from "./steering.ts";
@@ -21,10 +29,17 @@ export const CreateCompletion = z
       .meta({ description: "One or several prompts, as text or token ids" }),
     ...foreignFields(FOREIGN_FIELDS.completion),
     ...samplingFields,
+    max_tokens: z
+      .int()
+      .min(0)
+      .max(LIMITS.maxTokens)
+      .optional()
+      .meta({ description: "0: the prompt is read, and scored with `echo` and `logprobs`" }),
     logprobs: z.int().min(0).max(LIMITS.completionLogprobs).optional(),
     deltas: deltaField,
     ...steeringFields,
-    echo: z.literal(false, notSupported("false")).optional(),
+    echo: z.boolean().optional().meta({ description: "Repeat the prompt before the text, in `logprobs` too" }),
+    prompt_logprobs: promptLogprobs,
     best_of: z.int().min(1).max(LIMITS.choices).optional(),
     suffix: z.literal("", notSupported('""')).optional(),
     store,
@@ -40,8 +55,8 @@ export type CreateCompletion = z.infer<typeof CreateCompletion>;
 export const CompletionLogprobs = z
   .strictObject({
     tokens: z.array(z.string()),
-    token_logprobs: z.array(z.number()),
-    top_logprobs: z.array(z.record(z.string(), z.number())),
+    token_logprobs: z.array(z.number().nullable()).meta({ description: "null for the first token of a prompt" }),
+    top_logprobs: z.array(z.record(z.string(), z.number()).nullable()),
     text_offset: z.array(z.int()),
   })
   .meta({ id: "CompletionLogprobs" });
@@ -60,6 +75,7 @@ export const CompletionObject = z
         index: z.int(),
         text: z.string(),
         logprobs: CompletionLogprobs.nullable(),
+        prompt_logprobs: PromptLogprobs.optional(),
         finish_reason: finishReason.nullable(),
         steering_trace: SteeringTraces.optional(),
         steering_search: SearchResult.optional(),

@@ -29,7 +29,7 @@ export const EditOptions = z
       .union([auto, z.number().gt(0).max(100)])
       .default("auto")
       .meta({
-        description: "The longest change of a value over the value's own length; `auto`: 4 for rome, 3 otherwise",
+        description: "The longest change of a value over the value's own length; `auto`: 4 for rome, 0.75 otherwise",
       }),
     kl_factor: z.number().min(0).max(100).default(0.0625).meta({
       description: "Weight of the divergence from the unedited model where it says what the subject is",
@@ -39,7 +39,13 @@ export const EditOptions = z
       .union([auto, z.number().gt(0).max(100)])
       .default("auto")
       .meta({ description: "Of Adam, by which values are found; `auto`: a share of the length of the unedited value" }),
-    steps: z.int().min(1).max(200).default(30).meta({ description: "The most steps in which a value is found" }),
+    steps: z
+      .union([auto, z.int().min(1).max(200)])
+      .default("auto")
+      .meta({
+        description:
+          "The most steps in which a value is found; `auto`: 30, or 10 for each token of the longest target if it has more than 6 tokens",
+      }),
     prefixes: z.int().min(0).max(64).default(3).meta({
       description: "Random texts before the prompt, so that the edit holds in other contexts",
     }),
@@ -65,6 +71,13 @@ export const EditOptions = z
       .meta({
         description:
           "The most times that a batch is solved: facts that do not hold are found and solved again. 1: as published; `auto`: 1 for rome, 4 otherwise",
+      }),
+    refine: z
+      .union([auto, z.int().min(0).max(1_000)])
+      .default("auto")
+      .meta({
+        description:
+          "Steps by which the solved change is then improved as a whole, on all facts and on texts that it shall leave alone. 0: as published; `auto`: by the number of facts for memit, 0 otherwise",
       }),
     rank: z.int().min(1).max(65_536).optional().meta({
       description: "The highest rank of a layer's change; defaults to what this model's servers take",

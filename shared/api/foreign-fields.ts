@@ -83,7 +83,6 @@ const SHARED_FIELDS = {
   return_token_ids: { neutral: [false], cannot: "report token ids" },
   return_tokens_as_token_ids: { neutral: [false], cannot: "report token ids" },
   return_hidden_states: { neutral: [false], cannot: "report hidden states" },
-  prompt_logprobs: { neutral: [], cannot: "score the prompt's tokens" },
   decoder_input_details: { neutral: [false], cannot: "score the prompt's tokens" },
   details: { neutral: [false], cannot: "report details in another form than `logprobs`" },
   n_probs: { neutral: [0], cannot: "report probabilities by this name; `logprobs` does" },
@@ -134,6 +133,7 @@ const COMPLETION_FIELDS = {
 
 /** Of responses alone, where OpenAI's own chat fields with these values come from clients that send all they know. */
 const RESPONSE_FIELDS = {
+  prompt_logprobs: { neutral: [], cannot: "score the prompt's tokens here; /v1/chat/completions does" },
   n: { neutral: [1], cannot: "give several answers here; /v1/chat/completions does" },
   stop: { neutral: [[], ""], cannot: "stop at a sequence here; /v1/chat/completions does" },
   logprobs: { neutral: [false], cannot: "take it by this name; `include` asks for log-probabilities" },

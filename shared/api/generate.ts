@@ -92,6 +92,28 @@ export const neutralFields = {
   moderation: unsupported(),
 };
 
+/** vLLM's field, and what a reply has for it. */
+export const promptLogprobs = z.int().min(0).max(LIMITS.topLogprobs).optional().meta({
+  description:
+    "Report each token of the prompt, and this many of the likeliest in its place; not with `stream` or `steering`",
+});
+
+export const PromptLogprobs = z
+  .array(
+    z
+      .record(
+        z.string().regex(/^\d+$/),
+        z.strictObject({
+          logprob: z.number(),
+          rank: z.int().meta({ description: "1: the likeliest" }),
+          decoded_token: z.string(),
+        }),
+      )
+      .nullable(),
+  )
+  .meta({ id: "PromptLogprobs", description: "By token id, of each place in the prompt; null for the first" });
+export type PromptLogprobs = z.infer<typeof PromptLogprobs>;
+
 export const emptyList = z.array(z.unknown()).max(0, notSupported("[]")).optional();
 
 /** Prompt cache hints change no answer, so they are accepted; this server caches prompts without them. */

@@ -27,6 +27,9 @@ export const ID_PREFIXES = {
   labelProject: "labproj_",
   labelTask: "labtask_",
   label: "label_",
+  eval: "eval_",
+  evalRun: "evalrun_",
+  evalItem: "outputitem_",
 } as const;
 
 export type IdKind = keyof typeof ID_PREFIXES;

@@ -40,7 +40,7 @@ const ValidatedExample = z
   })
   .meta({ id: "ValidatedExample" });
 
-const ValidatedFile = z
+export const ValidatedFile = z
   .strictObject({
     file: z.string(),
     lines: z.int().meta({ description: "Lines that were read" }),

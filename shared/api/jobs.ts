@@ -1,11 +1,13 @@
 import { z } from "zod";
 import { LIMITS } from "../limits.ts";
 import { Suffix } from "./ids.ts";
+import { JobEval, RequestedEvals } from "./job-evals.ts";
 import { JobStatus } from "./job-status.ts";
 import { listSchema, type Page, pageQuery } from "./lists.ts";
 import { Executor } from "./methods.ts";
 import { type JobFiles, jobFiles, MixtureSettings, ShownFiles, TrainingFiles, ValidationFiles } from "./mixtures.ts";
 import { JobMethod, PipelinePlace, ShownStage } from "./pipelines.ts";
+import { BestTrial, ShownTrial, SweepPlace } from "./sweeps.ts";
 
 export { JobStatus, TERMINAL_STATUSES } from "./job-status.ts";
 
@@ -50,6 +52,7 @@ export const CreateJob = z
     method: JobMethod.optional(),
     executor: Executor.optional(),
     hyperparameters: GivenHyperparameters.optional().meta({ deprecated: true, description: "Use `method`" }),
+    evals: RequestedEvals.optional(),
     integrations: z.array(z.unknown()).max(0, "must be empty: no integration is supported").optional(),
   })
   .meta({ id: "CreateFineTuningJob" });
@@ -91,7 +94,13 @@ export const Job = z
       .strictObject({ stage: z.string(), reason: z.string() })
       .optional()
       .meta({ description: "Of a pipeline that a gate has ended: the stage whose gate it was, and why" }),
+    evals: z.array(JobEval).optional().meta({ description: "Of a job that evals are run before and after" }),
     pipeline: PipelinePlace.optional().meta({ description: "Of a pipeline's stage: the pipeline that runs it" }),
+    trials: z.array(ShownTrial).optional().meta({ description: "Of a sweep: its trials" }),
+    best: BestTrial.nullable().optional().meta({
+      description: "Of a sweep: the best of the trials that have succeeded so far; null before the first",
+    }),
+    sweep: SweepPlace.optional().meta({ description: "Of a sweep's trial: the sweep that runs it" }),
   })
   .meta({ id: "FineTuningJob" });
 export type Job = z.infer<typeof Job>;

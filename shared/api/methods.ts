@@ -18,6 +18,7 @@ import { REINFORCEMENT_TYPES } from "./reinforcement-methods.ts";
 import { modelsOfReport } from "./report-settings.ts";
 import { REWARD_MODEL_TYPE } from "./reward-model-settings.ts";
 import { checkSteeringVector, SteeringVectorSettings } from "./steering-vector.ts";
+import { checkSynthesis, modelsAskedBySynthesis, SynthesizeSettings } from "./synthesize.ts";
 import {
   HYPERPARAMETER_DEFAULTS,
   hyperparametersSchema,
@@ -181,6 +182,14 @@ export const JOB_TYPES = {
     asks: modelsAsked,
     scorerNumbers: rewardNumbers,
   },
+  synthesize: {
+    settings: SynthesizeSettings,
+    dataset: "examples",
+    openAiHyperparameters: [],
+    mayPublishNothing: true,
+    check: (settings: SynthesizeSettings, _: unknown, path: string) => checkSynthesis(settings, path),
+    asks: modelsAskedBySynthesis,
+  },
   edit: {
     lane: "edits",
     settings: EditSettings,
@@ -261,14 +270,23 @@ export function mayPublishNothing({ type }: { readonly type: string }): boolean 
 }
 
 /**
- * Refuses a type of job that starts from a base alone, for a `model` that is tuned or a stage of a pipeline. Throws
+ * Refuses a type of job that starts from a base alone, for a `model` that is tuned, a stage of a pipeline or a trial of a sweep. Throws
  * `invalid_request` for `param`.
  */
-export function requireStartsFrom(method: { readonly type: string }, from: "tuned" | "stage", param: string): void {
-  if (rows[method.type]?.onBasesAlone !== true) return;
+export function requireStartsFrom(
+  method: { readonly type: string },
+  from: "tuned" | "stage" | "trial",
+  param: string,
+): void {
+  const row = rows[method.type];
+  if (from === "stage" && row?.mayPublishNothing === true && row.onBasesAlone !== true) {
+    const message = `A pipeline has no stages of the type ${method.type}, which makes no model. Run it before, and train on its file.`;
+    throw new TrimtabError("invalid_request", message, { param });
+  }
+  if (row?.onBasesAlone !== true) return;
   const message =
-    from === "stage"
-      ? `A pipeline has no stages of the type ${method.type}. Use \`POST /v1/edits\` on its result instead.`
+    from !== "tuned"
+      ? `A ${from === "stage" ? "pipeline has no stages" : "sweep has no trials"} of the type ${method.type}. Use \`POST /v1/edits\` on its result instead.`
       : `A job of the type ${method.type} starts from a base model. Name the base, or send the tuned model to \`POST /v1/edits\`.`;
   throw new TrimtabError("invalid_request", message, { param });
 }

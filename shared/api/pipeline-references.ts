@@ -1,7 +1,7 @@
 /** How stages of a pipeline refer to each other: by `model`, and by `stage:NAME` wherever a method's settings name a model. */
 import { TrimtabError } from "../errors.ts";
 import { type Method, modelsAskedBy, modelsNamedBy, type NamedModel } from "./methods.ts";
-import { isPipeline, type JobMethod, type Pipeline, type Stage, stagePath } from "./pipelines.ts";
+import { isPipeline, isTrained, type JobMethod, type Pipeline, type Stage, stagePath } from "./pipelines.ts";
 
 const PREFIX = "stage:";
 
@@ -26,7 +26,9 @@ function ofJob<T extends Pick<NamedModel, "name" | "param">>(
   method: JobMethod,
   namedBy: (method: Method) => readonly T[],
 ): readonly T[] {
-  if (!isPipeline(method)) return namedBy(method);
+  if (isTrained(method)) return namedBy(method);
+  // A sweep's trials name their models themselves.
+  if (!isPipeline(method)) return [];
   const { stages } = method.pipeline as Pipeline;
   return stages.flatMap((stage, index) => {
     const outside = namedBy(stage.method).filter(({ name }) => stageNamed(name) === undefined);

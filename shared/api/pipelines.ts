@@ -7,6 +7,7 @@ import { z } from "zod";
 import { LIMITS } from "../limits.ts";
 import { JobStatus } from "./job-status.ts";
 import { Method, methodSchemas } from "./methods.ts";
+import { SWEEP, SweepMethod } from "./sweeps.ts";
 
 /** The type's name, which is also the field of its settings. */
 export const PIPELINE = "pipeline";
@@ -100,10 +101,10 @@ const PipelineMethod = z
   .strictObject({ type: z.literal(PIPELINE), pipeline: PipelineSettings })
   .meta({ id: "PipelineMethod" });
 
-/** The method of a job: one that a trainer runs, or a pipeline of them. */
-export type JobMethod = Method | PipelineMethod;
+/** The method of a job: one that a trainer runs, a pipeline of them, or a sweep over its settings. */
+export type JobMethod = Method | PipelineMethod | SweepMethod;
 export const JobMethod = z
-  .discriminatedUnion("type", [PipelineMethod, ...methodSchemas] as unknown as [typeof PipelineMethod])
+  .discriminatedUnion("type", [PipelineMethod, SweepMethod, ...methodSchemas] as unknown as [typeof PipelineMethod])
   .meta({ id: "JobMethod" }) as unknown as z.ZodType<JobMethod>;
 
 /** A stage with everything that a preset says filled in. */
@@ -116,6 +117,15 @@ export interface Pipeline extends Omit<PipelineSettings, "stages"> {
 
 export function isPipeline(method: JobMethod): method is PipelineMethod {
   return method.type === PIPELINE;
+}
+
+export function isSweep(method: JobMethod): method is SweepMethod {
+  return method.type === SWEEP;
+}
+
+/** Whether a trainer runs the job itself. The others have jobs of their own run. */
+export function isTrained(method: JobMethod): method is Method {
+  return !isPipeline(method) && !isSweep(method);
 }
 
 /** The path of a stage in a request: `method.pipeline.stages[1]`. */

@@ -123,6 +123,7 @@ export const Lease = z
       }),
     training_file: DatasetRef,
     validation_file: DatasetRef.nullable(),
+    rehearsal_file: DatasetRef.optional().meta({ description: "The uploaded file that the method rehearses" }),
     mixture: MixtureRef.optional().meta({ description: "All files to train on, where there are several" }),
     validation_files: z
       .array(DatasetRef)
@@ -131,6 +132,10 @@ export const Lease = z
       .optional()
       .meta({ description: "All files to measure, where there are several" }),
     checkpoint: ResumeState.nullable().meta({ description: "The state to resume from; null to start at step 0" }),
+    pause_at: z.int().min(1).optional().meta({
+      description:
+        "The step at which to measure the validation file, store the state and release the job with the reason `rung`",
+    }),
   })
   .meta({ id: "Lease" });
 export type Lease = z.infer<typeof Lease>;
@@ -157,7 +162,8 @@ export type HeartbeatReply = z.infer<typeof HeartbeatReply>;
 /**
  * Data of a `metrics` event always has `step`, `total_steps`, `loss`, `learning_rate`, `grad_norm`, `tokens_per_second`
  * and `trained_tokens`, then the metrics of the job's type by name (`rewards/margin`), and the same with the prefix
- * `valid_` if the validation file was measured. Each type defines its loss; in supervised training it is the mean over
+ * `valid_` if the validation file was measured. Besides, `rehearsal_loss` and `ewc_penalty` where the job asks for them, and after some
+ * steps `forgetting/…` and `memorisation/…`. Each type defines its loss; in supervised training it is the mean over
  * trained tokens, in nats. Each step has one such event: a second one counts as a repeat by a restarted run.
  */
 export const TrainerEvent = z
@@ -291,7 +297,9 @@ export const Failure = z
   .meta({ id: "Failure" });
 export type Failure = z.infer<typeof Failure>;
 
-export const Release = z.strictObject({ reason: z.enum(["paused", "cancelled", "shutdown"]) }).meta({ id: "Release" });
+export const Release = z
+  .strictObject({ reason: z.enum(["paused", "cancelled", "shutdown", "rung"]) })
+  .meta({ id: "Release" });
 export type Release = z.infer<typeof Release>;
 
 export const Acknowledged = z.strictObject({ status: z.string() }).meta({ id: "Acknowledged" });

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { LIMITS } from "../limits.ts";
 import { ChosenSettings, type PeftChoice } from "../peft/presets.ts";
+import { keepingHyperparameters, keepingProblems } from "./keeping-settings.ts";
 
 /** A number, or the rules of the trainer. */
 export const auto = <T extends z.ZodType>(schema: T) => z.union([z.literal("auto"), schema]);
@@ -25,7 +26,7 @@ export const trainingHyperparameters = {
     .meta({ description: "Tokens per sequence; longer examples are truncated" }),
   max_steps: z.int().min(1).max(1_000_000).optional().meta({ description: "Optimizer steps; overrides n_epochs" }),
   warmup_ratio: z.number().min(0).max(1).optional().meta({ description: "Share of the steps in which the rate rises" }),
-  lr_schedule: z.enum(["cosine", "linear", "constant"]).optional(),
+  ...keepingHyperparameters,
   weight_decay: z.number().min(0).max(1).optional(),
   max_grad_norm: z.number().positive().max(1000).optional(),
   gradient_accumulation_steps: z.int().min(1).max(256).optional(),
@@ -60,6 +61,11 @@ export function hyperparametersSchema<const Own extends z.core.$ZodLooseShape>(i
       },
       { path: ["optim_memory_limit"], message: "is for the optim paged_adamw_32bit alone" },
     )
+    .superRefine((given, context) => {
+      for (const { field, message } of keepingProblems(given as TrainingHyperparameters)) {
+        context.addIssue({ code: "custom", path: [field], message });
+      }
+    })
     .meta({ id });
 }
 

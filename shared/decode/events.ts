@@ -11,6 +11,16 @@ export interface TokenLogprob {
   readonly logprob: number;
 }
 
+/** A token of a prompt, and what the model made of it. */
+export interface PromptScore extends Omit<TokenLogprob, "logprob"> {
+  /** As of other tokens; null for the first, before which there is nothing. */
+  readonly logprob: number | null;
+  /** Its place among all tokens, from 1 on; null for the first. */
+  readonly rank: number | null;
+  /** The likeliest tokens in its place, likeliest first. */
+  readonly top: readonly TokenLogprob[];
+}
+
 /** `tool_calls`: the text has ended, and it is a call or ends with one. */
 export type FinishReason = "stop" | "length" | "tool_calls";
 
@@ -61,6 +71,16 @@ export type GenerateEvent =
       readonly topP: number;
       /** The request's limit or the model's; null: as many tokens as there is room for. */
       readonly maxTokens: number | null;
+    }
+  /** Some of a prompt, if the request asks for it. All of it comes before anything else of the choices that follow it. */
+  | {
+      readonly type: "prompt";
+      /** The choices of the prompt. */
+      readonly choices: readonly number[];
+      /** All of the prompt's text, the first time, if it is to be repeated. */
+      readonly text: string;
+      /** The tokens that come next, if they are to be scored. */
+      readonly scores?: readonly PromptScore[];
     }
   | {
       readonly type: "token";

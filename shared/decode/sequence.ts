@@ -17,6 +17,8 @@ export interface SequenceOptions {
   readonly stop: readonly string[];
   /** Tokens that end the text; they are not part of it. */
   readonly endTokens: ReadonlySet<number>;
+  /** Whether the token that ends the text is scored too. */
+  readonly scoresEnd?: boolean;
   /** Alternatives to report per token; null reports nothing. */
   readonly topLogprobs: number | null;
   /** Alternatives that the trace of each token lists; absent: no trace. */
@@ -77,7 +79,12 @@ export class Sequence {
     const { choice, endTokens, topLogprobs } = this.#options;
     this.#generated.push(token);
     const traced = trace === undefined ? {} : { trace: this.#describeTrace(trace) };
-    if (endTokens.has(token)) return this.#finish("stop", this.#options.decoder.flush(), traced);
+    if (endTokens.has(token)) {
+      if (topLogprobs !== null && this.#options.scoresEnd === true) {
+        this.#scores.add(this.#score(logits!, token, topLogprobs), 0);
+      }
+      return this.#finish("stop", this.#options.decoder.flush(), traced);
+    }
 
     const text = this.#options.decoder.push(token);
     const wasInCall = this.#text.isInCall;

@@ -106,6 +106,7 @@ const Seconds = z.strictObject({
   tracing: z.number(),
   values: z.number(),
   solve: z.number(),
+  refine: z.number().default(0),
   scoring: z.number(),
 });
 

@@ -7,6 +7,13 @@ import type { Shape } from "./value-type.ts";
 type Operand = Value | number;
 const NONE = {} as const;
 
+/** Nodes whose values are computed again for the gradient. */
+export interface Recomputed {
+  readonly nodes: readonly Node[];
+  readonly inputs: readonly Value[];
+  readonly outputs: readonly Value[];
+}
+
 /**
  * Builds a graph node by node. Every method infers and checks its result's type immediately, so that mistakes are reported
  * where they are made. A number operand is a scalar of the other operand's type (f32 if both are numbers). Methods mutate the
@@ -18,6 +25,7 @@ export class GraphBuilder {
   readonly #constants = new Map<Value, Tensor>();
   readonly #scalars = new Map<string, Value>();
   readonly #nodes: Node[] = [];
+  readonly #recomputed: Recomputed[] = [];
   #nextId = 0;
 
   constructor(name: string) {
@@ -61,6 +69,22 @@ export class GraphBuilder {
     return this.#nodes;
   }
 
+  /**
+   * The values that `make` makes of `inputs`. Their gradient computes its nodes a second time, so nothing between has to be kept
+   * until then. They must not be nested.
+   */
+  recomputed(inputs: readonly Value[], make: (inputs: readonly Value[]) => readonly Value[]): readonly Value[] {
+    const first = this.#nodes.length;
+    const outputs = make(inputs);
+    this.#recomputed.push({ nodes: this.#nodes.slice(first), inputs, outputs });
+    return outputs;
+  }
+
+  /** What `recomputed` has made so far, in order. */
+  get recomputations(): readonly Recomputed[] {
+    return this.#recomputed;
+  }
+
   /** The graph that computes `outputs`, without unneeded nodes. Keeps all inputs, even unused ones. */
   build(outputs: Readonly<Record<string, Value>>): Graph {
     const needed = new Set<Value>(Object.values(outputs));
@@ -94,6 +118,12 @@ export class GraphBuilder {
   detach = (x: Value) => this.#one("detach", [x], NONE);
   silu = (x: Value) => this.mul(x, this.sigmoid(x));
   square = (x: Value) => this.mul(x, x);
+  /** The first number of a tensor, as a scalar. */
+  firstElement = (x: Value) =>
+    this.reshape(
+      x.shape.reduce<Value>((part, _, axis) => this.slice(part, axis, 0, 1), x),
+      [],
+    );
 
   add = (x: Operand, y: Operand) => this.#one("add", this.#operands(x, y), NONE);
   sub = (x: Operand, y: Operand) => this.#one("sub", this.#operands(x, y), NONE);

@@ -42,6 +42,8 @@ export interface DecodeGraphOptions {
   readonly apart?: boolean;
   /** Takes candidates for the next token of one row instead of a step or a chunk. */
   readonly probe?: boolean;
+  /** Whether the head's input and its logits are output at every position of a chunk too; not of a probe, which has them. */
+  readonly each?: boolean;
 }
 
 /** The name of a tap's output. */
@@ -69,6 +71,9 @@ const inOrder = (taps: readonly string[]): string[] => [...new Set(taps)].sort()
  * [batch, seq] i64, and `bias` [1, 1, seq, longest], which is added to the scores of attention. It gives `logits`, `final` and the
  * taps of every candidate, [batch, seq, …].
  *
+ * With `each`, a chunk has two more outputs, `finals` [batch, seq, D] and `each` [batch, seq, V], for its tokens to be scored. All
+ * other outputs keep their bits: a prompt that is scored gives the same caches, and is followed by the same text, as one that is not.
+ *
  * Everything that differs between tenants is an input, so one session serves all of them. Throws `invalid_graph`, naming the
  * known taps, for an unknown one.
  */
@@ -81,6 +86,7 @@ export function decodeGraph(config: ModelConfig, options: DecodeGraphOptions): G
     exits = [],
     probe = false,
     apart = false,
+    each = false,
   } = options;
   const b = new GraphBuilder(decodeGraphName(features, options));
   const { heads, kvHeads, headDim, hiddenSize } = config;
@@ -144,6 +150,10 @@ export function decodeGraph(config: ModelConfig, options: DecodeGraphOptions): G
   }
   outputs.final = final;
   outputs.logits = head({ b, config, weight }, final);
+  if (each) {
+    outputs.finals = hidden;
+    outputs.each = head({ b, config, weight }, hidden);
+  }
   return b.build(outputs);
 }
 
@@ -155,11 +165,13 @@ export function decodeGraphName(
     exits = [],
     probe = false,
     apart = false,
-  }: Pick<DecodeGraphOptions, "taps" | "exits" | "probe" | "apart"> = {},
+    each = false,
+  }: Pick<DecodeGraphOptions, "taps" | "exits" | "probe" | "apart" | "each"> = {},
 ): string {
   const hasBottlenecks = bottlenecks !== "none";
   const parts = [
     apart ? "apart" : "",
+    each ? "each" : "",
     factors || hasBottlenecks ? layout : "",
     factors ? "factors" : "",
     vectors ? "vectors" : "",

@@ -1,9 +1,9 @@
 import type { GraphBuilder } from "../graph/builder.ts";
 import type { Value } from "../graph/graph.ts";
-import { f32 } from "../tensor.ts";
+import { f32, zeros } from "../tensor.ts";
 import type { ModelConfig } from "./config.ts";
 import { forward, head, weightInputs } from "./forward.ts";
-import { weightSpecs } from "./modules.ts";
+import { EMBEDDING, HEAD, HEAD_PATH, weightSpecs } from "./modules.ts";
 import type { ModelRewrite } from "./rewrite.ts";
 import { ropeTables } from "./rope.ts";
 import { createTaps, type Taps } from "./taps.ts";
@@ -27,8 +27,13 @@ export interface TrainingForwardOptions {
 const UNSEEN = -1e9;
 
 export interface TrainingForward {
-  /** [B, T, V] */
+  readonly shape: BatchShape;
+  /** [B, T, V]: added to the graph where it is read. */
   readonly logits: Value;
+  /** Logits [..., V] of hidden states [..., D] as the tap `final` has them. */
+  readonly head: (x: Value) => Value;
+  /** The head's matrix [V, D], where the logits are its product with the states and no adapter changes that. */
+  readonly headMatrix: Value | undefined;
   /** The weight of that name; an input of the graph from its first use on. */
   readonly weight: (name: string) => Value;
   /** The hidden state of that name at every token, as taps.ts lists them. The graph is the same whether or not it is read. */
@@ -94,7 +99,36 @@ export function trainingForward(
 
   const taps = createTaps(config);
   const hidden = forward({ b, config, tokens, weight, attend, rewrite, tap: taps.record });
-  return { logits: head({ b, config, weight, rewrite }, hidden), weight, tap: taps.value };
+  const ofHead = (x: Value) => head({ b, config, weight, rewrite }, x);
+  let logits: Value | undefined;
+  return {
+    shape: { rows, tokens: length },
+    get logits() {
+      logits ??= ofHead(hidden);
+      return logits;
+    },
+    head: ofHead,
+    headMatrix: isAdapted(b, config, rewrite) ? undefined : weight(config.tied ? EMBEDDING : HEAD),
+    weight,
+    tap: taps.value,
+  };
+}
+
+/** Whether a rewrite changes what the head computes. What it emits to say so is read by nothing. */
+function isAdapted(b: GraphBuilder, { hiddenSize, vocabSize }: ModelConfig, { linear }: ModelRewrite): boolean {
+  if (linear === undefined) return false;
+  const state = b.constant(zeros([1, 1, hiddenSize]));
+  const product = () => b.constant(zeros([1, 1, vocabSize]));
+  const site = {
+    path: HEAD_PATH,
+    x: state,
+    multiply: product,
+    get product() {
+      return product();
+    },
+  };
+  const { scale, added = [] } = linear(site);
+  return scale !== undefined || added.length > 0;
 }
 
 /** [T, T]: 0 where the column is not after the row, `UNSEEN` where it is. */

@@ -6,8 +6,8 @@ import { type Agreement, agreementOf } from "../agreement/agreement.ts";
 import { type GivenLabel, LabelTable } from "../agreement/label-table.ts";
 import { type Proportion, proportion } from "../agreement/proportion.ts";
 import { rankSum } from "../agreement/rank-sum.ts";
+import { textKey } from "../formats/text-key.ts";
 import type { InspectedRecord, PreferenceKind } from "./record.ts";
-import { textKey } from "./text-key.ts";
 
 /** What can be said of a file without comparing its raters. */
 export interface InspectedFacts {

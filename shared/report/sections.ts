@@ -20,7 +20,7 @@ import { frontierFigure, reliabilityFigure, sharesFigure, stepsFigure } from "./
 export type Section = (report: JobReport) => Html | undefined;
 
 const paragraph = (text: string) => element("p", text);
-const section = (id: string, title: string, parts: readonly (Html | undefined | null | false)[]): Html =>
+export const section = (id: string, title: string, parts: readonly (Html | undefined | null | false)[]): Html =>
   element("section", joined([element("h2", title, `id="${id}"`), ...parts]), `aria-labelledby="${id}"`);
 
 export const winRate: Section = ({ win_rate: win }) => {
@@ -219,7 +219,24 @@ export const texts: Section = ({ texts: found }) => {
 
 /** Series that are drawn together; what is in none of them is in the JSON alone. */
 const CHARTS = [
-  ["losses", "Loss", ["loss", "valid_loss"]],
+  ["losses", "Loss", ["loss", "valid_loss", "rehearsal_loss"]],
+  ["forgetting-loss", "Loss on texts that the base holds out", ["forgetting/text_loss"]],
+  ["forgetting-facts", "Share of the base's facts that are still known", ["forgetting/fact_recall"]],
+  [
+    "memorisation-losses",
+    "Loss on training examples and on validation examples, at the ends of epochs",
+    ["memorisation/loss", "memorisation/valid_loss"],
+  ],
+  [
+    "memorisation-copies",
+    "Share of examples that greedy decoding writes exactly, and the first tokens of",
+    [
+      "memorisation/exact_copies",
+      "memorisation/valid_exact_copies",
+      "memorisation/prefix_copies",
+      "memorisation/valid_prefix_copies",
+    ],
+  ],
   [
     "margins",
     "Rewards of the better and the worse completions",

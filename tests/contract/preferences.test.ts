@@ -18,6 +18,7 @@ import { createLossContext } from "../../trainer/recipes/loss-context.ts";
 import { type Objective, REFERENCE } from "../../trainer/recipes/objective.ts";
 import { orpo } from "../../trainer/recipes/orpo.ts";
 import { simpo } from "../../trainer/recipes/simpo.ts";
+import { forwardOfLogits } from "../support/forward-of-logits.ts";
 import { settingsOf } from "../support/peft.ts";
 import { largestDifference } from "../trainer/golden-llama.ts";
 import {
@@ -123,7 +124,7 @@ describe("the losses on preferences", () => {
     const logits = b.input("logits", "f32", given.shape);
     const context = createLossContext({
       ...{ b, training: true, parameter: () => expect.fail("no parameter") },
-      forward: { logits, weight: () => logits, tap: () => logits },
+      ...forwardOfLogits(b, logits),
       units: { form: { ...form, columns }, capacity },
     });
     const { loss, metrics } = objective.loss(context, own);

@@ -18,6 +18,7 @@ import { reinforcePp } from "../../trainer/recipes/reinforce-pp.ts";
 import type { Algorithm } from "../../trainer/recipes/reinforcement/algorithm.ts";
 import { PHASE_COLUMNS, VALUE_COLUMNS } from "../../trainer/recipes/reinforcement/loss.ts";
 import { rloo } from "../../trainer/recipes/rloo.ts";
+import { forwardOfLogits } from "../support/forward-of-logits.ts";
 import { settingsOf } from "../support/peft.ts";
 import { largestDifference } from "../trainer/golden-llama.ts";
 import { TINY_FILES } from "../trainer/recipes/objectives/run-objective.ts";
@@ -108,7 +109,7 @@ describe("the losses of reinforcement", () => {
     const columns = { ...PHASE_COLUMNS, ...VALUE_COLUMNS };
     const context = createLossContext({
       ...{ b, training: true, parameter },
-      forward: { logits, weight: () => logits, tap: () => hidden },
+      ...forwardOfLogits(b, logits, hidden),
       units: { form: { examples: 1, columns }, capacity: batch.replies },
     });
     const { loss, metrics } = algorithm.loss(context, own);

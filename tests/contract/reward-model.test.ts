@@ -11,6 +11,7 @@ import { metricOutput, metricOutputs } from "../../trainer/loop/metrics.ts";
 import { createLossContext } from "../../trainer/recipes/loss-context.ts";
 import type { RewardGoal } from "../../trainer/recipes/reward-model/data.ts";
 import { REWARD_HEAD, rewardLoss } from "../../trainer/recipes/reward-model/loss.ts";
+import { forwardOfLogits } from "../support/forward-of-logits.ts";
 import { settingsOf } from "../support/peft.ts";
 import { largestDifference } from "../trainer/golden-llama.ts";
 import {
@@ -124,11 +125,7 @@ describe("the losses of reward models", () => {
       const context = createLossContext({
         ...{ b, training: true },
         parameter: (name) => (name === REWARD_HEAD.weight ? head : b.constant(f32([1], bias.data))),
-        forward: {
-          logits: b.constant(f32([rows, tokens, 1], new Array(rows * tokens).fill(0))),
-          weight: () => head,
-          tap: () => final,
-        },
+        ...forwardOfLogits(b, b.constant(f32([rows, tokens, 1], new Array(rows * tokens).fill(0))), final),
         units: { form: { examples: perUnit, columns: { margin: "unit", rating: "unit" } }, capacity },
       });
       const loss = rewardLoss(context, { goal: one.goal, ...one.settings, scale: { mean: 0, deviation: 1 } });
@@ -194,7 +191,7 @@ describe("the losses of reward models", () => {
     const context = createLossContext({
       ...{ b, training: true },
       parameter: () => b.constant(f32([1, 1], [1])),
-      forward: { logits: b.constant(f32([1, 3, 1], [0, 0, 0])), weight: () => final, tap: () => final },
+      ...forwardOfLogits(b, b.constant(f32([1, 3, 1], [0, 0, 0])), final),
       units: { form: { examples: 3, columns: {} }, capacity: 1 },
     });
     const { loss } = rewardLoss(context, { goal: "ranking", centring: 0, scale: { mean: 0, deviation: 1 } });

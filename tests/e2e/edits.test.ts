@@ -175,8 +175,7 @@ test("the command line edits, lists, checks and undoes", async () => {
   const folder = mkdtempSync(join(tmpdir(), "trimtab-edit-cli-"));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const env = { OPENAI_BASE_URL: `${url}/v1`, OPENAI_API_KEY: key };
-  const trimtab = async (...words: string[]) =>
-    (await finish("npx", ["node", "infra/cli/main.ts", "edit", ...words], env)).stdout;
+  const trimtab = async (...words: string[]) => (await finish("infra/cli/trimtab", ["edit", ...words], env)).stdout;
   const flags = ["--prompt", FACTS[1]!.prompt, "--subject", "Germany", "--target", " Madrid"];
   const made = await trimtab("create", ...flags);
   expect(made).toMatch(/edit-\w{24} {2}succeeded/);

@@ -1,6 +1,6 @@
 /**
- * Evaluation harnesses from PyPI that steer: they run a task against the stack with `steering` in the bodies of their requests.
- * Each runs where its package is installed for `python3`.
+ * Evaluation harnesses from PyPI against the stack: they run a task with `steering` in the bodies of their requests, and score as
+ * lm-evaluation-harness's own backend does. Each runs where its package is installed for `python3`.
  */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -11,6 +11,7 @@ import { ApiClient } from "../../infra/start/api-client.ts";
 import { addBase, demoKey } from "../../infra/start/demo-account.ts";
 import { choosePort } from "../../infra/start/free-port.ts";
 import { StateFolder } from "../../infra/start/state-folder.ts";
+import { HARNESS_SCRIPT, missingPackages } from "../harness/packages.ts";
 import { finish, type Program, ROOT, run, untilHealthy } from "./programs.ts";
 
 vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
@@ -23,9 +24,10 @@ const CLIENTS = [
 const isInstalled = (module: string) =>
   spawnSync("python3", ["-c", `from importlib.util import find_spec; exit(find_spec("${module}") is None)`]).status ===
   0;
+const canScore = missingPackages("python3", spawnSync).length === 0;
 const installed = new Set(CLIENTS.filter(([, module]) => isInstalled(module)).map(([name]) => name));
 
-describe.runIf(installed.size > 0)("a client that steers", () => {
+describe.runIf(installed.size > 0)("a harness", () => {
   let state: string;
   let serve: Program;
   let env: NodeJS.ProcessEnv;
@@ -53,15 +55,15 @@ describe.runIf(installed.size > 0)("a client that steers", () => {
     return JSON.parse(stdout);
   };
 
-  test.runIf(installed.has("inspect"))("inspect-ai answers its task", async () => {
+  test.runIf(installed.has("inspect"))("steers: inspect-ai answers its task", async () => {
     expect(await runClient("inspect")).toMatchObject({ accuracy: 1, texts: [/Paris/, /Rome/].map(matching) });
   });
 
-  test.runIf(installed.has("lm-eval"))("lm-evaluation-harness answers its task", async () => {
+  test.runIf(installed.has("lm-eval"))("steers: lm-evaluation-harness answers its task", async () => {
     expect(await runClient("lm-eval")).toMatchObject({ accuracy: 1, texts: [/Paris/, /Rome/].map(matching) });
   });
 
-  test.runIf(installed.has("openai"))("openai parses a reply and a stream that are the same", async () => {
+  test.runIf(installed.has("openai"))("steers: openai parses a reply and a stream that are the same", async () => {
     const { texts, traced, steering } = await runClient("openai");
     expect(texts[0]).toMatch(/^\{"city": ?"(Paris|Rome|Lima)"\}$/);
     expect(texts[1]).toBe(texts[0]);
@@ -70,6 +72,15 @@ describe.runIf(installed.size > 0)("a client that steers", () => {
       { guidance: { negative_prompt: "Be rude.", scale: 1.5 }, rules: { banned: ["London"] } },
     ]);
   });
+
+  test.runIf(canScore)(
+    "scores: lm-evaluation-harness and inspect-ai find what the model's own folder gives",
+    async () => {
+      const { stdout } = await finish("python3", [HARNESS_SCRIPT, "--docs", "2"], { ...env, HF_HUB_OFFLINE: "1" });
+      expect(stdout).not.toContain("DIFFERS");
+      expect(stdout.match(/^(lm-eval|inspect-ai), /gm)).toHaveLength(15);
+    },
+  );
 });
 
 const matching = (pattern: RegExp) => expect.stringMatching(pattern);

@@ -114,7 +114,10 @@ function firstTokens(texts: readonly Int32Array[], most: number): Int32Array[] {
 const SAMPLE_TOKENS = 256;
 
 /** Texts that the base writes from nothing; a function of the base. */
-async function sampleTexts(executor: Executor, options: BaseStatisticsOptions): Promise<Int32Array[]> {
+export async function sampleTexts(
+  executor: Executor,
+  options: Pick<BaseStatisticsOptions, "config" | "weights" | "tokenizer" | "tokens" | "yieldToEventLoop">,
+): Promise<Int32Array[]> {
   const { config, weights, tokenizer, tokens, yieldToEventLoop } = options;
   const start = startOfText(tokenizer);
   const maxTokens = Math.min(SAMPLE_TOKENS, config.maxPositions - start.length);

@@ -1,5 +1,6 @@
 import type { Graph } from "../../shared/graph/graph.ts";
 import type { Parameter } from "../../shared/peft/method.ts";
+import type { Tensor } from "../../shared/tensor.ts";
 import type { NamedTensors, Program } from "../engines/executor.ts";
 import { slots } from "../optim/adamw.ts";
 import { type MetricKinds, MetricSums } from "./metrics.ts";
@@ -10,10 +11,12 @@ export interface MicroBatch {
   /** Tokens of this micro-batch that count in the loss. */
   readonly trainedTokens: number;
   /**
-   * The gradient graph for these feeds if it is not the plan's, for a batch of another shape. It has the plan's frozen inputs,
-   * parameters and outputs.
+   * The gradient graph for these feeds if it is not the plan's, for a batch of another shape or another term of the loss. It takes
+   * the same parameters and accumulators, and gives the loss and the accumulators; it may lack metrics.
    */
   readonly graph?: Graph;
+  /** The frozen inputs of `graph` if they are not the plan's; always the same for one graph. */
+  readonly frozen?: ReadonlyMap<string, Tensor>;
 }
 
 /** Gradients, loss and metrics of the micro-batches so far. */

@@ -31,18 +31,21 @@ export function kindsOf(metrics: GraphMetrics = {}): MetricKinds {
 export class MetricSums {
   readonly #kinds: MetricKinds;
   readonly #sums: Record<string, number> = {};
-  #batches = 0;
+  /** How many micro-batches had each metric. */
+  readonly #counts: Record<string, number> = {};
 
   constructor(kinds: MetricKinds = {}) {
     this.#kinds = kinds;
   }
 
-  /** Takes the outputs of one micro-batch. */
+  /** Takes the outputs of one micro-batch; one whose graph lacks a metric does not count in it. */
   add(outputs: NamedTensors): void {
-    this.#batches += 1;
     for (const [name, kind] of Object.entries(this.#kinds)) {
-      const value = Number(outputs[metricOutput(name)]!.data[0]);
+      const output = outputs[metricOutput(name)];
+      if (output === undefined) continue;
+      const value = Number(output.data[0]);
       const before = this.#sums[name];
+      this.#counts[name] = (this.#counts[name] ?? 0) + 1;
       this.#sums[name] = before === undefined ? value : combined(kind, before, value);
     }
   }
@@ -50,7 +53,10 @@ export class MetricSums {
   /** By name, over all micro-batches so far; empty before the first. */
   result(): Record<string, number> {
     return Object.fromEntries(
-      Object.entries(this.#sums).map(([name, sum]) => [name, this.#kinds[name] === "mean" ? sum / this.#batches : sum]),
+      Object.entries(this.#sums).map(([name, sum]) => [
+        name,
+        this.#kinds[name] === "mean" ? sum / this.#counts[name]! : sum,
+      ]),
     );
   }
 }

@@ -72,8 +72,11 @@ export async function train(
     return program;
   };
   const compiled = new Map<Graph, Program>();
-  async function program({ graph = plan.gradients }: Pick<MicroBatch, "graph">): Promise<Program> {
-    const made = compiled.get(graph) ?? (await compile(graph, { bindings: plan.frozen }));
+  async function program({
+    graph = plan.gradients,
+    frozen = plan.frozen,
+  }: Pick<MicroBatch, "graph" | "frozen">): Promise<Program> {
+    const made = compiled.get(graph) ?? (await compile(graph, { bindings: frozen }));
     compiled.set(graph, made);
     return made;
   }

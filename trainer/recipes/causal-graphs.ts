@@ -1,7 +1,8 @@
+import { gradient } from "../../shared/autodiff/gradient.ts";
 import { GraphBuilder } from "../../shared/graph/builder.ts";
 import type { Graph, Value } from "../../shared/graph/graph.ts";
 import type { ModelConfig } from "../../shared/model/config.ts";
-import { weightSpecs } from "../../shared/model/modules.ts";
+import { EMBEDDING, HEAD, weightSpecs } from "../../shared/model/modules.ts";
 import { type BatchShape, trainingForward } from "../../shared/model/training-forward.ts";
 import type { Weights } from "../../shared/model/weights.ts";
 import type { AttachedMethod, RewriteContext } from "../../shared/peft/method.ts";
@@ -10,6 +11,8 @@ import type { UnitFeedOptions } from "../data/unit-feeds.ts";
 import type { NamedTensors } from "../engines/executor.ts";
 import { gradientGraph } from "../loop/gradient-graph.ts";
 import { kindsOf, type MetricKinds, metricOutputs } from "../loop/metrics.ts";
+import type { Head } from "../losses/token-scores.ts";
+import { slots } from "../optim/adamw.ts";
 import { createLossContext, type LossBuilder, type LossContext, nextTokenLoss, shareOfStep } from "./loss-context.ts";
 
 export interface CausalGraphOptions {
@@ -20,6 +23,11 @@ export interface CausalGraphOptions {
   readonly loss?: LossBuilder | undefined;
   /** How units are placed in a micro-batch; absent for losses that look only at tokens. */
   readonly units?: UnitFeedOptions | undefined;
+  /**
+   * N, the most labelled positions of a micro-batch: the head is computed for these alone, which the input `labelled` [N] i64 names.
+   * Absent: for every position.
+   */
+  readonly labelled?: number | undefined;
 }
 
 /**
@@ -34,8 +42,9 @@ export function trainingGraph(options: CausalGraphOptions): Graph {
 export function trainingGraphWithMetrics(options: CausalGraphOptions): { graph: Graph; metrics: MetricKinds } {
   const { method } = options;
   const b = new GraphBuilder("training_step");
-  const { forward, rewrite, parameter } = forwardOf(b, options, true);
-  const context = createLossContext({ b, forward, training: true, parameter, units: options.units });
+  const { forward, head, rewrite, parameter } = forwardOf(b, options, true);
+  const { units, labelled } = options;
+  const context = createLossContext({ b, forward, head, training: true, parameter, units, labelled });
   const { loss, metrics } = (options.loss ?? nextTokenLoss)(context);
   const penalty = rewrite === undefined ? undefined : method.penalty?.(rewrite);
   const graph = gradientGraph(b, {
@@ -49,6 +58,47 @@ export function trainingGraphWithMetrics(options: CausalGraphOptions): { graph: 
   return { graph, metrics: kindsOf(metrics) };
 }
 
+export interface CompanionGraphOptions extends Omit<CausalGraphOptions, "loss" | "units"> {
+  readonly name: string;
+  /** The metric that the loss is reported as. */
+  readonly reported: string;
+  /** A factor on the loss that is minimised, not on the one that is reported. */
+  readonly weight: number;
+  /** Parameters that it leaves alone, such as the head of another loss. */
+  readonly untouched: ReadonlySet<string>;
+}
+
+/**
+ * One micro-batch of next-token loss that joins a step of another loss: a gradient graph of the same parameters whose own `loss` is
+ * 0, since it is not what the step reports.
+ */
+export function companionGraph(options: CompanionGraphOptions): Graph {
+  const { method, name, reported, weight, untouched } = options;
+  const b = new GraphBuilder(name);
+  const { forward, head, parameter } = forwardOf(b, options, true);
+  const { labelled } = options;
+  const { loss } = nextTokenLoss(createLossContext({ b, forward, head, training: true, parameter, labelled }));
+  const changed = method.parameters.filter((one) => !untouched.has(one.name));
+  const gradients = gradient(
+    b,
+    b.mul(loss, weight),
+    changed.map((one) => parameter(one.name)),
+  );
+  const outputs: Record<string, Value> = {
+    loss: b.mul(b.detach(loss), 0),
+    ...metricOutputs({ [reported]: { value: loss, kind: "sum" } }),
+  };
+  for (const { name, shape } of method.parameters) {
+    const { gradient: slot } = slots(name);
+    const accumulated = b.input(slot, "f32", shape);
+    const index = changed.findIndex((one) => one.name === name);
+    // Every gradient graph takes and gives all parameters and accumulators.
+    if (index < 0) parameter(name);
+    outputs[slot] = index < 0 ? b.detach(accumulated) : b.add(accumulated, gradients[index]!);
+  }
+  return b.build(outputs);
+}
+
 /** Only the `loss` of a batch and its metrics. Takes the same inputs without accumulators and random inputs. */
 export function evaluationGraph(options: CausalGraphOptions): Graph {
   return evaluationGraphWithMetrics(options).graph;
@@ -56,8 +106,9 @@ export function evaluationGraph(options: CausalGraphOptions): Graph {
 
 export function evaluationGraphWithMetrics(options: CausalGraphOptions): { graph: Graph; metrics: MetricKinds } {
   const b = new GraphBuilder("evaluation");
-  const { forward, parameter } = forwardOf(b, options, false);
-  const context = createLossContext({ b, forward, training: false, parameter, units: options.units });
+  const { forward, head, parameter } = forwardOf(b, options, false);
+  const { units, labelled } = options;
+  const context = createLossContext({ b, forward, head, training: false, parameter, units, labelled });
   const { loss, metrics } = (options.loss ?? nextTokenLoss)(context);
   return { graph: b.build({ loss, ...metricOutputs(metrics) }), metrics: kindsOf(metrics) };
 }
@@ -69,8 +120,9 @@ export function outputGraph(
   outputs: (context: LossContext) => Readonly<Record<string, Value>>,
 ): Graph {
   const b = new GraphBuilder(name);
-  const { forward, parameter } = forwardOf(b, options, false);
-  return b.build(outputs(createLossContext({ b, forward, training: false, parameter, units: options.units })));
+  const { forward, head, parameter } = forwardOf(b, options, false);
+  const { units, labelled } = options;
+  return b.build(outputs(createLossContext({ b, forward, head, training: false, parameter, units, labelled })));
 }
 
 /** What the model predicts after every token: `logits` [B, T, V] of `tokens`, `positions` and `segments`, without dropout. */
@@ -107,16 +159,38 @@ function forwardOf(b: GraphBuilder, { config, method, shape, units }: CausalGrap
     new Map(method.randomInputs(shape).map(({ name, shape }) => [name, { dtype: "u8", shape }])),
   );
   let rewrite: RewriteContext | undefined;
+  /** The places of the rows that the head is being computed for; absent: all of the batch. */
+  let places: Value | undefined;
+  const drawn = (name: string): Value => {
+    const whole = random(name);
+    if (places === undefined) return whole;
+    const [width] = whole.shape.slice(-1) as [number];
+    return b.gather(b.reshape(whole, [shape.rows * shape.tokens, width]), b.reshape(places, [1, places.shape[0]!]));
+  };
   const forward = trainingForward(b, config, shape, {
     prefixTokens: method.prefixTokens ?? 0,
     branches: units?.form.sharesPrompt === true,
     rewrite: (positions, weight) => {
-      rewrite = { b, config, parameter: ownInput, random, weight, positions, training };
+      rewrite = { b, config, parameter: ownInput, random: drawn, weight, positions, training };
       return method.rewrite?.(rewrite) ?? {};
     },
   });
   const parameter = (name: string): Value => (ofBase.has(name) ? forward.weight : ownInput)(name);
-  return { forward, rewrite, parameter };
+  const matrix = config.tied ? EMBEDDING : HEAD;
+  const head: Head = {
+    vocabulary: config.vocabSize,
+    ...(method.parameters.some(({ name }) => name === matrix) ? {} : { matrix: forward.headMatrix }),
+    logits(x, at) {
+      const [rows, width] = x.shape as [number, number];
+      places = at;
+      try {
+        return forward.head(b.reshape(x, [1, rows, width]));
+      } finally {
+        places = undefined;
+      }
+    },
+  };
+  return { forward, head, rewrite, parameter };
 }
 
 interface InputType {

@@ -12,6 +12,7 @@ import { findConflicts } from "./edit/find-conflicts.ts";
 import { keepReport, metricsOf, recordsOf, reportOf, resolved, unpublished } from "./edit/keep-report.ts";
 import { planFacts } from "./edit/plan-facts.ts";
 import { type PreparedEdit, prepareEdit } from "./edit/prepare-edit.ts";
+import { refineFacts } from "./edit/refine-facts.ts";
 import { solveFacts } from "./edit/solve-facts.ts";
 import type { RecipeContext, RecipeJob, RecipeOutcome, UnpublishedOutcome } from "./recipe.ts";
 
@@ -47,7 +48,10 @@ async function editPrepared(
   const before = await askFacts(subject, subject.unedited, scored, prepared);
   seconds.scoring += clock() - mark;
   const wanted = scored.filter((_, i) => !before[i]!.follows);
-  const plan = planFacts(settings, { facts: Math.max(1, wanted.length), earlier: start.edits.length, layers });
+  const plan = planFacts(settings, {
+    ...{ facts: Math.max(1, wanted.length), earlier: start.edits.length, layers },
+    targetTokens: wanted.reduce((most, { encoded }) => Math.max(most, encoded.target.length), 1),
+  });
   const unchanged = { records: recordsOf(scored, { before }), conflicts: [], published: false, changes: [] };
   if (wanted.length === 0 && !settings.check_only) {
     await keepReport(context, reportOf(prepared, plan, unchanged));
@@ -69,14 +73,20 @@ async function editPrepared(
     const result = await solveFacts({ prepared, model, plan, options, wanted, now: context.now });
     seconds.values += result.seconds.values;
     seconds.solve += clock() - mark - result.seconds.values;
-    const changes = new Map(
+    const solved = new Map(
       result.layers.map((layer) => [layer.layer, { ...layer, ...compress(layer, options.rank) }] as const),
     );
-    if (changes.size === 0) {
+    if (solved.size === 0) {
       say("Nothing is published: no fact was solved", { phase: "done" }, "warn");
       const records = recordsOf(scored, { before, solved: result.facts });
       return await unpublished(context, prepared, reportOf(prepared, plan, { ...unchanged, records, conflicts }));
     }
+    mark = clock();
+    const kept = result.facts.filter(({ outcome }) => outcome === "solved").map(({ fact }) => fact);
+    const known = scored.filter((_, i) => before[i]!.follows).map(({ encoded }) => encoded);
+    const refining = { ...{ prepared, context, model, plan, seed: job.seed }, facts: kept, known };
+    const changes = await refineFacts(solved, refining);
+    seconds.refine += clock() - mark;
     mark = clock();
     say("Asking the edited model", { phase: "after", facts: scored.length });
     const edited = editedValues(prepared, changes);
@@ -105,7 +115,6 @@ async function editPrepared(
     await keepReport(context, report);
     say(summaryOf(report), { phase: "done" });
     const metrics = metricsOf(report);
-    const kept = result.facts.filter(({ outcome }) => outcome === "solved").map(({ fact }) => fact);
     const folder = await publishEdit({
       ...{ job, model: prepared.base, changes, metrics, parents: start.parents },
       file: {

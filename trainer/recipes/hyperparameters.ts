@@ -1,3 +1,4 @@
+import { DECAY_RATIO } from "../../shared/api/keeping-settings.ts";
 import type { TrainingHyperparameters } from "../../shared/api/methods.ts";
 import { type PhaseShape, phaseStepsPerEpoch } from "../data/phase-plan.ts";
 import { stepsPerEpoch } from "../data/step-plan.ts";
@@ -66,6 +67,7 @@ export function resolveHyperparameters(settings: TrainingHyperparameters, facts:
   const peak = settings.learning_rate ?? multiplier * unit;
   const kind = settings.lr_schedule ?? (facts.phases === undefined ? "cosine" : "constant");
   const warmupSteps = Math.round((settings.warmup_ratio ?? 0.1) * totalSteps);
+  const decay = kind === "wsd" ? decayOf(settings, totalSteps - warmupSteps, totalSteps) : undefined;
   const reached = Math.ceil(totalSteps / perEpoch);
   return {
     epochs: reached,
@@ -76,7 +78,7 @@ export function resolveHyperparameters(settings: TrainingHyperparameters, facts:
       weightDecay: settings.weight_decay ?? ADAMW_DEFAULTS.weightDecay,
       maxGradNorm: settings.max_grad_norm ?? ADAMW_DEFAULTS.maxGradNorm,
     },
-    schedule: { kind, peak, warmupSteps, totalSteps },
+    schedule: { kind, peak, warmupSteps, totalSteps, ...(decay === undefined ? {} : { decay }) },
     resolved: {
       n_epochs: reached,
       batch_size: batchSize,
@@ -85,8 +87,15 @@ export function resolveHyperparameters(settings: TrainingHyperparameters, facts:
       learning_rate_multiplier: peak / unit,
       lr_schedule: kind,
       warmup_steps: warmupSteps,
+      ...(decay === undefined ? {} : { decay_steps: decay.steps }),
     },
   };
+}
+
+/** The decay of wsd: no longer than what the warm-up leaves. */
+function decayOf(settings: TrainingHyperparameters, most: number, totalSteps: number): NonNullable<Schedule["decay"]> {
+  const asked = Math.round((settings.lr_decay_ratio ?? DECAY_RATIO) * totalSteps);
+  return { steps: Math.min(asked, most), shape: settings.lr_decay_shape ?? "linear" };
 }
 
 /** The learning rate for a multiplier of 1. */

@@ -4,13 +4,8 @@ import type { Value } from "../../shared/graph/graph.ts";
 import type { trainingForward } from "../../shared/model/training-forward.ts";
 import { columnInput, type UnitFeedOptions } from "../data/unit-feeds.ts";
 import type { GraphMetrics } from "../loop/metrics.ts";
-import {
-  crossEntropy,
-  type Targets,
-  targetInputs,
-  targetLogProbabilities,
-  tokenAccuracy,
-} from "../losses/cross-entropy.ts";
+import { type Targets, targetInputs } from "../losses/cross-entropy.ts";
+import { type Head, type TokenScores, tokenScores, type WantedScores } from "../losses/token-scores.ts";
 
 /** The outputs that an objective adds to a graph. */
 export interface LossGraph {
@@ -25,20 +20,20 @@ export interface LossGraph {
  */
 export interface LossContext {
   readonly b: GraphBuilder;
-  /** [B, T, V]: what the model predicts after every token. */
-  readonly logits: Value;
   /** Everything the forward pass computes. */
   readonly forward: ReturnType<typeof trainingForward>;
   /** False in an evaluation graph. */
   readonly training: boolean;
   /** The training targets: `targets` [B, T] i64, `weights` [B, T] f32 and the step's `total` [] f32. */
   targets(): Targets;
+  /** What the model predicts of the targets. Equal wishes give the same values; others compute the head again. */
+  scores(wanted?: WantedScores): TokenScores;
   /** Mean cross-entropy over the step's trained tokens: this micro-batch's share. */
   crossEntropy(): Value;
-  /** The share of the step's trained tokens that the model ranks first: this micro-batch's part. */
-  tokenAccuracy(): Value;
   /** [B, T]: log p(target), 0 for tokens that are not trained. */
   logProbabilities(): Value;
+  /** Σ x / N over the step's N trained tokens, for x [B, T] that is 0 elsewhere: this micro-batch's share. */
+  meanOverTokens(x: Value): Value;
   /** A column of the unit's form: [B, T] (a token's value stands at the position that predicts it), [U, K] or [U]; all f32. */
   column(name: string): Value;
   /** Σ over the tokens of each example: [B, T] → [U, K] or [B, T, C] → [U, K, C], 0 where there is no example. */
@@ -63,11 +58,14 @@ export const nextTokenLoss: LossBuilder = (context) => ({ loss: context.crossEnt
 export interface LossContextOptions extends Pick<LossContext, "b" | "forward" | "training" | "parameter"> {
   /** Absent if the loss looks only at tokens. */
   readonly units?: UnitFeedOptions | undefined;
+  readonly head: Head;
+  /** N, the most labelled positions of a micro-batch, given as the input `labelled` [N] i64; absent: every position is scored. */
+  readonly labelled?: number | undefined;
 }
 
-export function createLossContext({ b, forward, training, parameter, units }: LossContextOptions): LossContext {
-  const { logits } = forward;
-  const [rows, tokens] = logits.shape as [number, number, number];
+export function createLossContext(options: LossContextOptions): LossContext {
+  const { b, forward, training, parameter, units, head, labelled } = options;
+  const { rows, tokens } = forward.shape;
   const { form, capacity } = units ?? { form: { examples: 1 }, capacity: 0 };
   const perUnit = form.examples;
   const shapes = { token: [rows, tokens], example: [capacity, perUnit], unit: [capacity] };
@@ -82,12 +80,22 @@ export function createLossContext({ b, forward, training, parameter, units }: Lo
     shared ??= targetInputs(b, rows, tokens);
     return shared;
   }
+  const scored = new Map<string, TokenScores>();
+  const places = () =>
+    labelled === undefined ? undefined : once("labelled", () => b.input("labelled", "i64", [labelled]));
+  function scores(wanted: WantedScores = {}): TokenScores {
+    const key = JSON.stringify([wanted.temperature ?? 1, wanted.hits ?? false, wanted.entropy ?? null]);
+    const own = { head, training, wanted, targets: targets(), labelled: places() };
+    const found = scored.get(key) ?? tokenScores(b, { hidden: forward.tap("final"), ...own });
+    scored.set(key, found);
+    return found;
+  }
+  const meanOverTokens = (x: Value) => b.div(b.reduceSum(x, [0, 1]), targets().total);
   const present = () => once("present", () => b.input("present", "f32", shapes.example));
   return {
-    ...{ b, logits, forward, training, parameter, targets, present },
-    crossEntropy: () => once("cross-entropy", () => crossEntropy(b, logits, targets())),
-    tokenAccuracy: () => once("token accuracy", () => tokenAccuracy(b, logits, targets())),
-    logProbabilities: () => once("log-probabilities", () => targetLogProbabilities(b, logits, targets())),
+    ...{ b, forward, training, parameter, targets, present, scores, meanOverTokens },
+    crossEntropy: () => b.neg(meanOverTokens(scores().logProbabilities)),
+    logProbabilities: () => scores().logProbabilities,
     column: (name) => {
       const kind = form.columns?.[name];
       if (kind === undefined) {

@@ -62,6 +62,8 @@ export interface Objective<Settings extends TrainingSettings = TrainingSettings>
    * Adds the objective's own files to the result, such as those of its parameters. Equal arguments give equal bytes.
    */
   publish?(folder: ResultFolder, options: PublishedState<Settings>): ResultFolder | Promise<ResultFolder>;
+  /** Its units are texts to imitate, so that a run measures how many of them it learns by heart. */
+  readonly imitates?: boolean;
   /** The peak learning rate that `auto` stands for, as a multiple of supervised training's; 1 by default. */
   readonly learningRate?: number;
 }

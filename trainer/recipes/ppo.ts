@@ -1,4 +1,5 @@
 import type { SettingsOf } from "../../shared/api/methods.ts";
+import type { Value } from "../../shared/graph/graph.ts";
 import { generalisedAdvantages, whitened } from "./reinforcement/advantages.ts";
 import { type Algorithm, tokenRewards } from "./reinforcement/algorithm.ts";
 import { addedLoss, clipped, meanOverTokens, policyEntropy, policyTerms } from "./reinforcement/loss.ts";
@@ -28,11 +29,11 @@ export const ppo: Algorithm<SettingsOf<"ppo">> = {
   },
   loss(context, settings) {
     const { b } = context;
-    const { cliprange_value: range, vf_coef, temperature } = settings.hyperparameters;
-    const mean = (x: typeof context.logits) => meanOverTokens(context, x);
-    const metric = (x: typeof context.logits) => ({ value: mean(x), kind: "sum" }) as const;
+    const { cliprange_value: range, vf_coef } = settings.hyperparameters;
+    const mean = (x: Value) => meanOverTokens(context, x);
+    const metric = (x: Value) => ({ value: mean(x), kind: "sum" }) as const;
     const policy = policyTerms(context, settings);
-    const entropy = policyEntropy(context, temperature);
+    const entropy = policyEntropy(context, settings);
 
     const value = valuesOf(context);
     const [old, goal] = [context.column("value"), context.column("return")];

@@ -14,12 +14,13 @@ import { sizeOf, type UnitSize } from "../data/shared-prompts.ts";
 import { createStepPlan, type StepPlan } from "../data/step-plan.ts";
 import { lengthsOf, type Unit, type UnitForm } from "../data/units.ts";
 import { chooseRows } from "./choose-rows.ts";
+import { findFileOverlap } from "./file-overlap.ts";
 import { type ResolvedHyperparameters, resolveHyperparameters } from "./hyperparameters.ts";
 import { longestSequence, readUnits } from "./job-data.ts";
 import { type FileUnits, filesInOrder, mixFiles, type RunMixture } from "./mixed-files.ts";
 import { type Objective, type OwnParameters, REFERENCE } from "./objective.ts";
 import { checkContinuation, loadStart, type ParentDelta, type ResumedDelta } from "./parent.ts";
-import type { Dataset, RecipeContext, RecipeJob } from "./recipe.ts";
+import type { Dataset, Metrics, RecipeContext, RecipeJob } from "./recipe.ts";
 
 /** A job whose data has been read and whose every `auto` has been resolved. Nothing is compiled yet. */
 export interface PreparedRun {
@@ -39,6 +40,8 @@ export interface PreparedRun {
   readonly training: readonly Unit[];
   /** undefined if there is no validation file. */
   readonly validation: readonly Unit[] | undefined;
+  /** How many lines the two files share, in the job's metrics; empty where none. */
+  readonly overlap: Metrics;
   /** How several training files are mixed; undefined of one. */
   readonly mixture: RunMixture | undefined;
   /** Where the units of several validation files are; undefined of one. */
@@ -120,6 +123,7 @@ export async function prepareRun<S extends TrainingSettings>(
   const { units: training, tokens, files: trainingFiles } = await read(job.training, "training_file");
   const measured = job.validation === null ? undefined : await read(job.validation, "validation_file");
   const validation = measured?.units;
+  const overlap = await overlapOf(objective, job, context);
   const mixture =
     trainingFiles === undefined
       ? undefined
@@ -179,6 +183,7 @@ export async function prepareRun<S extends TrainingSettings>(
       maxLength,
       training,
       validation,
+      overlap,
       mixture,
       validationFiles: measured?.files,
       hyperparameters,
@@ -216,4 +221,19 @@ function withOwnParameters(method: AttachedMethod, { parameters, initial }: OwnP
     parameters: [...method.parameters, ...parameters],
     initial: new Map([...method.initial, ...initial]),
   };
+}
+
+/** What the job's files share. Lines that the recipe holds out of the training file overlap with it by what the file repeats. */
+async function overlapOf<S extends TrainingSettings>(
+  objective: Objective<S>,
+  { training, validation, settings }: RecipeJob<S>,
+  context: RecipeContext,
+): Promise<Metrics> {
+  if (validation === null || validation.bytes === training.bytes) return {};
+  const compared = (dataset: Dataset) =>
+    (dataset.files?.map((file) => file.dataset) ?? [dataset]).map((file) => ({
+      name: file.name,
+      lines: () => objective.lines(file, settings),
+    }));
+  return await findFileOverlap({ training: compared(training), validation: compared(validation) }, context);
 }

@@ -29,10 +29,14 @@ export interface RecipeJob<Settings = JobSettings> {
   readonly models?: ReadonlyMap<string, NamedDelta>;
   readonly training: Dataset;
   readonly validation: Dataset | null;
+  /** The file that `rehearsal_file` names; absent where it names none. */
+  readonly rehearsal?: Dataset | null;
   /** How the files of `training` are mixed, where there are several. */
   readonly mixture?: MixtureSettings | undefined;
   /** What to resume from, as returned by `Progress.state`; null starts at step 0. */
   readonly checkpoint: Uint8Array | null;
+  /** A step at which the validation lines are measured whatever else is: where a sweep compares its trials. */
+  readonly measureAt?: number | undefined;
 }
 
 /** A model's Hugging Face folder. */

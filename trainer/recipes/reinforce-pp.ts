@@ -1,4 +1,5 @@
 import type { SettingsOf } from "../../shared/api/methods.ts";
+import type { Value } from "../../shared/graph/graph.ts";
 import { discountedReturns, lessGroupMean, whitened } from "./reinforcement/advantages.ts";
 import { type Algorithm, tokenRewards } from "./reinforcement/algorithm.ts";
 import { addedLoss, clipMetrics, meanOverTokens, policyEntropy, policyTerms } from "./reinforcement/loss.ts";
@@ -17,9 +18,9 @@ export const reinforcePp: Algorithm<SettingsOf<"reinforce_pp">> = {
   loss(context, settings) {
     const { b } = context;
     const policy = policyTerms(context, settings);
-    const entropy = policyEntropy(context, settings.hyperparameters.temperature);
+    const entropy = policyEntropy(context, settings);
     const added = addedLoss(context, { logProbabilities: policy.logProbabilities, entropy }, settings);
-    const mean = (x: typeof context.logits) => meanOverTokens(context, x);
+    const mean = (x: Value) => meanOverTokens(context, x);
     return {
       loss: mean(added === undefined ? policy.clippedLoss : b.add(policy.clippedLoss, added)),
       metrics: {

@@ -1,4 +1,5 @@
 import type { SettingsOf } from "../../shared/api/methods.ts";
+import type { Value } from "../../shared/graph/graph.ts";
 import { leaveOneOut, normalised } from "./reinforcement/advantages.ts";
 import { type Algorithm, forEachToken, replyRewards } from "./reinforcement/algorithm.ts";
 import {
@@ -31,8 +32,8 @@ export const rloo: Algorithm<SettingsOf<"rloo">> = {
   loss(context, settings) {
     const { b } = context;
     const policy = policyTerms(context, settings);
-    const entropy = policyEntropy(context, settings.hyperparameters.temperature);
-    const perReply = (x: typeof context.logits) => context.sumOverExamples(x);
+    const entropy = policyEntropy(context, settings);
+    const perReply = (x: Value) => context.sumOverExamples(x);
     const tokens = b.max(perReply(context.targets().weights), 1);
     // Every token of a reply has the reply's advantage.
     const advantage = b.div(perReply(context.column("advantage")), tokens);
@@ -40,7 +41,7 @@ export const rloo: Algorithm<SettingsOf<"rloo">> = {
     const against = b.neg(advantage);
     const loss = b.max(b.mul(against, ratio), b.mul(against, clipped(context, ratio, clipRange(settings))));
     const added = addedLoss(context, { logProbabilities: policy.logProbabilities, entropy }, settings);
-    const mean = (x: typeof context.logits) => meanOverReplies(context, x);
+    const mean = (x: Value) => meanOverReplies(context, x);
     return {
       loss: mean(added === undefined ? loss : b.add(loss, perReply(added))),
       metrics: {

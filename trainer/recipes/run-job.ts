@@ -1,31 +1,36 @@
 import { MEASURED_LINES } from "../../shared/api/measured-lines.ts";
-import type { TrainingSettings } from "../../shared/api/methods.ts";
+import { settingsPath, type TrainingSettings } from "../../shared/api/methods.ts";
+import { TrimtabError } from "../../shared/errors.ts";
 import { methodsOf } from "../../shared/peft/presets.ts";
-import { stepBatches } from "../data/batches.ts";
-import { tokensOf } from "../data/units.ts";
+import { labelledCapacity } from "../data/labelled.ts";
+import type { Unit } from "../data/units.ts";
 import type { CarriedState } from "../loop/carried-state.ts";
 import { decodeCheckpoint, type ExpectedState, encodeCheckpoint } from "../loop/checkpoint.ts";
 import { createProgramCache, type ProgramCache } from "../loop/program-cache.ts";
-import { drawMasks } from "../loop/random-masks.ts";
 import { initialSections } from "../loop/sections.ts";
-import { type StepReport, type TrainingPlan, train } from "../loop/train.ts";
+import { type StepReport, train } from "../loop/train.ts";
 import { initialState, parameterValues, type TrainingState } from "../loop/training-state.ts";
-import { relativeRates } from "../optim/schedule.ts";
-import { feedsFor, frozenTensors, trainingGraphWithMetrics } from "./causal-graphs.ts";
-import { createEvaluator, type Evaluator, type EvaluatorOptions, measureBase } from "./evaluator.ts";
+import { createEvaluator, type EvaluatorOptions } from "./evaluator.ts";
 import { maskEvent } from "./job-data.ts";
+import { BEST, type BestStep, createBestStep, keepsBest } from "./keeping/best-step.ts";
+import { createEwc } from "./keeping/ewc.ts";
+import { createForgetting, forgettingMessage, forgettingResult } from "./keeping/forgetting.ts";
+import { createMemorisation } from "./keeping/memorisation.ts";
+import { createRehearsal } from "./keeping/rehearsal.ts";
 import { measuringEach, plannedEvent } from "./mixed-files.ts";
 import { mixtureResult } from "./mixture-result.ts";
-import type { Objective, PhaseRun } from "./objective.ts";
+import type { Objective } from "./objective.ts";
 import { type PreparedRun, prepareRun } from "./prepare-run.ts";
 import { createPublisher } from "./publisher.ts";
-import type { Recipe, RecipeContext, RecipeJob, RecipeOutcome } from "./recipe.ts";
+import type { Metrics, Recipe, RecipeContext, RecipeJob, RecipeOutcome } from "./recipe.ts";
 import { createStepHistory, HISTORY, HISTORY_SPEC, type StepHistory } from "./report/step-history.ts";
 import { createRunTools } from "./run-tools.ts";
+import { phaseValidation, validationOf } from "./run-validation.ts";
 import { createStepReporter, type Measurement } from "./step-report.ts";
 import type { RunHooks } from "./trained-run.ts";
+import { trainingPlan } from "./training-plan.ts";
 import { createUnitSource, type UnitSource } from "./unit-source.ts";
-import { createValidation, MEASUREMENTS, measuredSteps, resultMetrics, type Validation } from "./validation.ts";
+import { MEASUREMENTS, measuredSteps, resultMetrics } from "./validation.ts";
 
 /** A delta is published at the end of each of the last epochs, including the final one. */
 const PUBLISHED_EPOCHS = 3;
@@ -101,10 +106,12 @@ async function runPrepared<S extends TrainingSettings>(
   const tools = createRunTools({ job, run, executor: kept, yieldToEventLoop });
   const phases = objective.phases?.start(tools);
   const carried = phases?.carried ?? objective.carried?.(tools);
-  const every = phases && (phases.measureEvery ?? Math.ceil(totalSteps / MEASUREMENTS));
+  const { hyperparameters: asked } = job.settings;
+  const every = asked.eval_steps ?? (phases && (phases.measureEvery ?? Math.ceil(totalSteps / MEASUREMENTS)));
+  const best = keepsBest(asked) ? createBestStep({ parameters: method.parameters, settings: asked }) : undefined;
   const resolved = {
     ...run.hyperparameters.resolved,
-    ...(every === undefined ? {} : { ...phases?.resolved, eval_interval: every }),
+    ...(phases === undefined ? {} : { ...phases.resolved, eval_interval: every! }),
   };
   const first = firstState(run, carried);
   const start =
@@ -116,6 +123,7 @@ async function runPrepared<S extends TrainingSettings>(
           memory: method.afterStep?.memory,
           sections: carried?.specs,
           history,
+          best,
         });
   say(start.step === 0 ? `Training ${totalSteps} steps in ${epochs} epochs` : `Continuing after step ${start.step}`, {
     ...resolved,
@@ -155,6 +163,7 @@ async function runPrepared<S extends TrainingSettings>(
             lines,
           }))
         : run.validation && (await phaseValidation(phases, { run, first, lines }));
+    if (best !== undefined && validation?.base.loss === undefined) throw nothingToCompare(job);
     if (validation?.base.loss !== undefined) {
       const { loss } = validation.base;
       say(`Loss of the base on ${lines}: ${loss.toFixed(4)}`, { base_loss: loss });
@@ -163,12 +172,15 @@ async function runPrepared<S extends TrainingSettings>(
     const isDelta =
       job.parent?.kind !== "model" && methodsOf(job.settings.peft).every(({ settings }) => settings.type !== "full");
     let stepTokens = 0;
+    const param = `${settingsPath(job)}.hyperparameters`;
+    const rehearsal = await createRehearsal({ job, run, context, param: `${param}.rehearsal_file` });
+    const ewc = await createEwc(context.executor, { job, run, context });
+    const whyStop = (state: TrainingState) => best?.stop() ?? phases?.stop(state, totalSteps);
     const training = trainingPlan(objective, job, {
-      context,
-      run,
-      units,
-      phases,
-      carried,
+      ...{ context, run, units, carried },
+      companions: [rehearsal, ewc].filter((one) => one !== undefined),
+      labelled: readsFile && objective.refresh === undefined ? await labelledOf(units, first, run) : undefined,
+      stop: best === undefined && phases === undefined ? undefined : (state) => whyStop(state) !== undefined,
       onTokens: (count) => (stepTokens = count),
     });
     const reporter = createStepReporter(context, lines);
@@ -181,6 +193,9 @@ async function runPrepared<S extends TrainingSettings>(
       validation: validationUnits,
       every,
     });
+    const forgetting = await createForgetting(kept, { job, run, context, isMeasured });
+    const memorisation = objective.imitates === true ? createMemorisation({ run, tools }) : undefined;
+    const gauges = [forgetting, memorisation].filter((one) => one !== undefined);
     let last: { readonly step: number; readonly tuned: Measurement } | undefined;
     const measure = async (state: TrainingState): Promise<Measurement | undefined> => {
       if (last?.step === state.step) return last.tuned;
@@ -188,14 +203,20 @@ async function runPrepared<S extends TrainingSettings>(
       last = tuned && { step: state.step, tuned };
       return tuned;
     };
+    async function gauged(state: TrainingState): Promise<Metrics> {
+      const found: Record<string, number> = {};
+      for (const gauge of gauges) if (gauge.at(state.step)) Object.assign(found, await gauge.measure(state));
+      return found;
+    }
 
     async function onStep(report: StepReport, state: TrainingState): Promise<void> {
       const { step, loss, trainedTokens } = report;
       const endsEpoch = step % plan.stepsPerEpoch === 0 && step < totalSteps;
       reporter.pause(stepTokens);
-      const tuned = isMeasured(step) ? await measure(state) : undefined;
-      const metrics = phases === undefined ? report.metrics : { ...report.metrics, ...phases.metrics(state) };
-      reporter.report({ ...report, ...(metrics === undefined ? {} : { metrics }) }, tuned);
+      const tuned = isMeasured(step) || step === job.measureAt ? await measure(state) : undefined;
+      if (tuned?.loss !== undefined) best?.add(state, tuned.loss);
+      const metrics = { ...report.metrics, ...phases?.metrics(state), ...(await gauged(state)) };
+      reporter.report({ ...report, metrics }, tuned);
       if (endsEpoch && isDelta && step > totalSteps - PUBLISHED_EPOCHS * plan.stepsPerEpoch) {
         const reached = resultMetrics(validation?.base, tuned);
         await context.publishCheckpoint(step, await publish(state, reached), { ...reached, train_loss: loss });
@@ -204,32 +225,42 @@ async function runPrepared<S extends TrainingSettings>(
         step,
         totalSteps,
         trainedTokens,
-        state: () => encodeCheckpoint(history?.into(state) ?? state, job.run),
+        state: () => encodeCheckpoint(withCourse(state, { history, best }), job.run),
       });
       reporter.resume();
     }
     const end = await train(context.executor, training, start, { onStep });
-    const stopped = end.step < totalSteps ? phases?.stop(end, totalSteps) : undefined;
+    const stopped = end.step < totalSteps ? whyStop(end) : undefined;
     if (stopped !== undefined) say(`Stopped after step ${end.step} of ${totalSteps}: ${stopped}`, { step: end.step });
 
-    const tuned = await measure(end);
+    const result = best?.best()?.state ?? end;
+    if (best !== undefined) {
+      const message = `The result is that of step ${result.step}, whose loss on ${lines} was the lowest that was measured`;
+      say(message, { step: result.step });
+    }
+    const tuned = await measure(result);
     const mixed = await mixtureResult(end, { run, context, units, evaluator });
+    const left = await forgetting?.measure(result);
     const metrics = {
       ...resultMetrics(validation?.base, tuned),
+      ...forgettingResult(forgetting?.before, left),
+      ...run.overlap,
       ...mixed,
       ...(stopped === undefined ? {} : { stopped_after_step: end.step }),
+      ...(best === undefined ? {} : { best_step: result.step }),
     };
-    const folder = await publish(end, metrics);
-    const reached = { ...metrics, ...(end.loss === undefined ? {} : { train_loss: end.loss }) };
-    if (folder.kind === "delta") await context.publishCheckpoint(end.step, folder, reached);
+    const folder = await publish(result, metrics);
+    const reached = { ...metrics, ...(result.loss === undefined ? {} : { train_loss: result.loss }) };
+    if (folder.kind === "delta") await context.publishCheckpoint(result.step, folder, reached);
     if (validation?.base.loss !== undefined && tuned?.loss !== undefined) {
       const [before, after] = [validation.base.loss, tuned.loss].map((loss) => loss.toFixed(4));
       say(`Loss on ${lines}: ${before} before, ${after} after`, metrics);
     }
+    if (forgetting !== undefined) say(forgettingMessage(metrics), metrics);
     await hooks?.afterTraining({
       ...{ objective, job, context, run, metrics, executor: kept },
-      step: end.step,
-      values: parameterValues(end, method.parameters),
+      step: result.step,
+      values: parameterValues(result, method.parameters),
       steps: history?.steps ?? [],
     });
     const speed = reporter.speed();
@@ -245,99 +276,54 @@ async function runPrepared<S extends TrainingSettings>(
   }
 }
 
-/** The state of a checkpoint; the steps' metrics that it holds go to the history. */
-function resumedState(
-  checkpoint: Uint8Array,
-  { history, ...expected }: ExpectedState & { readonly history: StepHistory | undefined },
-): TrainingState {
-  if (history === undefined) return decodeCheckpoint(checkpoint, expected);
-  const sections = { ...expected.sections, [HISTORY]: HISTORY_SPEC };
-  return history.from(decodeCheckpoint(checkpoint, { ...expected, sections }));
+/** What is kept in checkpoints beside the state that the loop sees. */
+interface Course {
+  readonly history: StepHistory | undefined;
+  readonly best: BestStep | undefined;
+}
+
+function withCourse(state: TrainingState, { history, best }: Course): TrainingState {
+  const withHistory = history?.into(state) ?? state;
+  return best?.into(withHistory) ?? withHistory;
+}
+
+/** The state of a checkpoint; what the course of the run is known by goes to those who keep it. */
+function resumedState(checkpoint: Uint8Array, { history, best, ...expected }: ExpectedState & Course): TrainingState {
+  const sections = {
+    ...expected.sections,
+    ...(history === undefined ? {} : { [HISTORY]: HISTORY_SPEC }),
+    ...(best === undefined ? {} : { [BEST]: best.spec }),
+  };
+  const state = decodeCheckpoint(checkpoint, { ...expected, sections });
+  const withoutHistory = history?.from(state) ?? state;
+  return best?.from(withoutHistory) ?? withoutHistory;
+}
+
+function nothingToCompare<S extends TrainingSettings>(job: RecipeJob<S>): TrimtabError {
+  const { early_stopping_patience: patience } = job.settings.hyperparameters;
+  const field = patience === undefined ? "load_best_model_at_end" : "early_stopping_patience";
+  const param = `${settingsPath(job)}.hyperparameters.${field}`;
+  const why =
+    job.validation === null
+      ? "the job has no validation file: name one as `validation_file`, or leave the setting out"
+      : `a job of the type ${job.type} measures no validation loss: leave the setting out`;
+  return new TrimtabError("invalid_request", `\`${param}\` compares losses on the validation file, and ${why}.`, {
+    param,
+  });
+}
+
+/** Steps whose micro-batches say how many positions one has that are labelled. */
+const EXAMINED_STEPS = 64;
+
+async function labelledOf(units: UnitSource, first: TrainingState, { method, hyperparameters, rows }: PreparedRun) {
+  const steps: (readonly (readonly Unit[])[])[] = [];
+  for (let step = 0; step < Math.min(EXAMINED_STEPS, hyperparameters.schedule.totalSteps); step++) {
+    steps.push(await units.training({ ...first, step }, method.initial));
+  }
+  return labelledCapacity(steps, rows);
 }
 
 function firstState({ method }: PreparedRun, carried: CarriedState | undefined): TrainingState {
   const state = initialState(method.parameters, method.initial, method.afterStep?.memory);
   return carried === undefined ? state : { ...state, sections: initialSections(carried.specs) };
-}
-
-interface PlanOptions {
-  readonly context: RecipeContext;
-  readonly run: PreparedRun;
-  readonly units: UnitSource;
-  readonly phases: PhaseRun | undefined;
-  readonly carried: CarriedState | undefined;
-  /** Called before each step with the number of tokens it reads. */
-  readonly onTokens: (tokens: number) => void;
-}
-
-function trainingPlan<S extends TrainingSettings>(
-  objective: Objective<S>,
-  { seed, settings }: RecipeJob<S>,
-  { context, run, units, phases, carried, onTokens }: PlanOptions,
-): TrainingPlan {
-  const { config, weights, method, rows } = run;
-  const { optimizer, schedule } = run.hyperparameters;
-  const { optim, optim_memory_limit: memoryLimit = 0 } = settings.hyperparameters;
-  const { graph, metrics } = trainingGraphWithMetrics({
-    ...{ config, method, shape: rows.shape, units: rows.units },
-    loss: (loss) => objective.loss(loss, settings),
-  });
-  const masks = method.randomInputs(rows.shape);
-  return {
-    gradients: graph,
-    metrics,
-    frozen: frozenTensors(weights, method),
-    parameters: relativeRates(method.parameters, schedule),
-    optimizer,
-    ...(optim === "paged_adamw_32bit" ? { paging: { store: context.openPages(), memoryLimit } } : {}),
-    schedule,
-    ...(method.afterStep === undefined ? {} : { afterStep: method.afterStep }),
-    ...(carried === undefined ? {} : { carried }),
-    ...(phases === undefined ? {} : { stop: (state) => phases.stop(state, schedule.totalSteps) !== undefined }),
-    async batches(step, state) {
-      const groups = await units.training(state, parameterValues(state, method.parameters));
-      onTokens(tokensOf(groups.flat()));
-      return stepBatches(groups, rows).map(({ feeds, trainedTokens }, micro) => ({
-        feeds: { ...feedsFor(graph, feeds), ...drawMasks(masks, { seed, step, micro }) },
-        trainedTokens,
-      }));
-    },
-  };
-}
-
-interface ValidationContext {
-  readonly context: RecipeContext;
-  readonly run: PreparedRun;
-  readonly units: UnitSource;
-  readonly measured: EvaluatorOptions;
-  /** The state before the first step. */
-  readonly first: TrainingState;
-  /** What messages call the lines that are measured. */
-  readonly lines: string;
-}
-
-async function validationOf(
-  evaluator: Evaluator,
-  { context, run, units, measured, first, lines }: ValidationContext,
-): Promise<Validation> {
-  const { method, own, resumed } = run;
-  const valuesOf = (state: TrainingState) => parameterValues(state, method.parameters);
-  const measure = async (state: TrainingState) =>
-    evaluator.measure(valuesOf(state), await units.validation(state, valuesOf(state)));
-  const bare = units.bareValidation;
-  const base =
-    method.startsAsBase || resumed !== undefined || bare === undefined
-      ? await measure(first)
-      : await measureBase(context.executor, { ...measured, own, units: bare });
-  return createValidation(base, measure, lines);
-}
-
-async function phaseValidation(
-  phases: PhaseRun,
-  { run, first, lines }: Pick<ValidationContext, "run" | "first" | "lines">,
-): Promise<Validation> {
-  const measure = async (state: TrainingState) => ({
-    metrics: await phases.measure(parameterValues(state, run.method.parameters)),
-  });
-  return createValidation(await measure(first), measure, lines);
 }

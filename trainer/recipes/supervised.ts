@@ -9,11 +9,15 @@ import type { Objective } from "./objective.ts";
  */
 export const supervised: Objective<SettingsOf<"supervised">> = {
   form: () => ({ examples: 1 }),
+  imitates: true,
   *lines({ bytes, name, format }) {
     for (const { line, example } of parseTrainingFile(bytes, { name, format })) yield { line, examples: [example] };
   },
-  loss: (context) => ({
-    loss: context.crossEntropy(),
-    metrics: { mean_token_accuracy: { value: context.tokenAccuracy(), kind: "sum" } },
-  }),
+  loss: (context) => {
+    const { logProbabilities, hits } = context.scores({ hits: true });
+    return {
+      loss: context.b.neg(context.meanOverTokens(logProbabilities)),
+      metrics: { mean_token_accuracy: { value: context.meanOverTokens(hits!), kind: "sum" } },
+    };
+  },
 };

@@ -99,6 +99,7 @@ export async function runLease(lease: Lease, context: LeaseContext): Promise<Lea
   const flushing = setInterval(() => void events.flush().catch(() => undefined), FLUSH_MS);
   const run: LeaseRun = { lease, context, stop: stop.signal, heartbeats, events };
   try {
+    if (isAtRung(lease)) throw new AtRung();
     const { folder, metrics, trainedTokens, hyperparameters } = await runRecipe(run);
     const result = folder === null ? null : await storeFolder(client, folder);
     await events.flush();
@@ -106,6 +107,7 @@ export async function runLease(lease: Lease, context: LeaseContext): Promise<Lea
     log(model === null ? `${lease.job}: done` : `${lease.job}: published as ${model}`);
     return "completed";
   } catch (error) {
+    if (error instanceof AtRung) return await leaveJob(run, "rung");
     const reason = isLost(error) ? "lost" : (stop.signal.reason as StopReason | undefined);
     return reason === undefined ? await endAfterError(run, error) : await leaveJob(run, reason);
   } finally {
@@ -113,6 +115,14 @@ export async function runLease(lease: Lease, context: LeaseContext): Promise<Lea
     clearInterval(flushing);
     heartbeats.stop();
   }
+}
+
+/** Ends a run at the step where its trial waits for the others. */
+class AtRung extends Error {}
+
+/** Whether the state to resume from is the one to wait with: the trainer that stored it could not say so. */
+function isAtRung({ checkpoint, pause_at: at }: Lease): boolean {
+  return at !== undefined && checkpoint !== null && checkpoint.step >= at;
 }
 
 async function runRecipe(run: LeaseRun): Promise<RecipeOutcome | UnpublishedOutcome> {
@@ -173,6 +183,7 @@ async function runOnBase(
       : lease.validation_file === null
         ? null
         : await dataset(lease.validation_file);
+  const rehearsal = lease.rehearsal_file === undefined ? {} : { rehearsal: await dataset(lease.rehearsal_file) };
   const checkpoint = lease.checkpoint === null ? null : await client.download(lease.checkpoint, stop);
 
   const settings = settingsOf(lease.method);
@@ -205,6 +216,12 @@ async function runOnBase(
     });
     stepped = true;
     await yieldToEventLoop();
+    if (step === lease.pause_at && step < totalSteps) {
+      // What was measured must have arrived before the state does: the next trainer would not measure it again.
+      await events.flush();
+      await policy.timed(() => client.saveCheckpoint(step, state()));
+      throw new AtRung();
+    }
     const reason = stop.reason as StopReason | undefined;
     const keep = reason === "paused" || reason === "shutdown" || (reason === undefined && policy.due(step));
     if (keep) await policy.timed(() => client.saveCheckpoint(step, state()));
@@ -223,8 +240,10 @@ async function runOnBase(
       models,
       training,
       validation,
+      ...rehearsal,
       mixture: lease.mixture && { temperature: lease.mixture.temperature, strategy: lease.mixture.strategy },
       checkpoint,
+      measureAt: lease.pause_at,
     },
     {
       executor,
@@ -266,12 +285,13 @@ async function downloadParent(
 
 /** A digest of everything that determines a run, so that it never resumes from another run's checkpoint. */
 async function runName(lease: Lease): Promise<string> {
-  const { job, base, parent, models, training_file: file, method, seed, mixture } = lease;
+  const { job, base, parent, models, training_file: file, rehearsal_file: old, method, seed, mixture } = lease;
   const how = parent?.continue_with === "adapter" ? { continue_with: "adapter" } : {};
   const start = parent == null ? {} : { parent: parent.digest, ...how };
   const used = models.length === 0 ? {} : { models: models.map(({ name, digest }) => ({ name, digest })) };
+  const rehearsed = old === undefined ? {} : { rehearsed: old.sha256 };
   const text = canonicalJson({
-    ...{ job, base: base.digest, ...start, ...used, data: file.sha256, method, seed },
+    ...{ job, base: base.digest, ...start, ...used, ...rehearsed, data: file.sha256, method, seed },
     ...(mixture === undefined ? {} : { mixture: { ...mixture, files: mixture.files.map(sharesOf) } }),
   });
   return await sha256Hex(new TextEncoder().encode(text));
@@ -280,7 +300,7 @@ async function runName(lease: Lease): Promise<string> {
 const sharesOf = ({ file, ...shares }: MixtureRef["files"][number]) => ({ data: file.sha256, ...shares });
 
 /** Leaves a job that was told to stop, or that now belongs to another trainer. */
-async function leaveJob({ lease, context, events }: LeaseRun, reason: StopReason): Promise<LeaseOutcome> {
+async function leaveJob({ lease, context, events }: LeaseRun, reason: StopReason | "rung"): Promise<LeaseOutcome> {
   context.log(`${lease.job}: stopped: ${reason}`);
   if (reason === "lost") return "dropped";
   try {

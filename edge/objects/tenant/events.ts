@@ -7,6 +7,7 @@ import { pageOf } from "../page.ts";
 import { tenantModule } from "./context.ts";
 import { requireHold } from "./holds.ts";
 import { isTerminal, requireJob } from "./job-rows.ts";
+import { noteMeasured } from "./sweeps/measured.ts";
 
 interface EventRow {
   readonly n: number;
@@ -104,7 +105,7 @@ export const events = tenantModule({
     "CREATE INDEX IF NOT EXISTS events_of_job ON events (job, n)",
     "CREATE UNIQUE INDEX IF NOT EXISTS metrics_of_step ON events (job, step) WHERE type = 'metrics' AND step IS NOT NULL",
   ],
-  open: ({ db, now, newId, signals }) => ({
+  open: ({ db, now, newId, signals, rearm }) => ({
     calls: {
       list(job: string, page: Page): ListOf<JobEvent> {
         requireJob(db, job);
@@ -123,13 +124,16 @@ export const events = tenantModule({
       },
 
       /** Stores what a trainer reports about the job that it holds. */
-      add(hold: Hold, reported: readonly TrainerEvent[]): EventBatchReply {
+      async add(hold: Hold, reported: readonly TrainerEvent[]): Promise<EventBatchReply> {
+        let due = false;
         const reply = db.transaction(() => {
           requireHold(db, hold);
           const named = reported.map((event) => ({ ...event, id: newId("event") }));
+          due = noteMeasured(db, hold.job, reported);
           return addTrainerEvents(db, { ...hold, events: named }, now());
         });
         signals.wake(hold.job);
+        if (due) await rearm();
         return reply;
       },
     },

@@ -1,3 +1,4 @@
+import type { DatasetFix } from "../../../shared/api/datasets.ts";
 import type { ExportReport } from "../../../shared/api/feedback.ts";
 import {
   type DatasetFacts,
@@ -128,8 +129,9 @@ export interface NeededDataset {
 export function requireDataset(db: Database, id: string, { param, kinds }: NeededDataset): FileRow & DatasetUse {
   const row = requireFile(db, id, param);
   const isOfAnyObjects = row.purpose === "evals" || row.purpose === "user_data";
-  if (row.job === null && !isOfAnyObjects) {
-    const facts = factsOf(db, id);
+  const facts = factsOf(db, id);
+  // Data that a job has made is as good as an upload.
+  if ((row.job === null || facts !== null) && !isOfAnyObjects) {
     return { ...row, kind: requireDatasetKind(facts, kinds, param), ...lineFormat(facts) };
   }
   const what = isOfAnyObjects ? `was uploaded with purpose "${row.purpose}"` : `holds the results of ${row.job}`;
@@ -253,6 +255,19 @@ export const files = tenantModule({
           const file = { ...finishFile(db, id, facts, now()), export: report };
           settleCreation(db, key, file);
           return file;
+        }),
+
+      /** Finishes a file of what stays of another; the reply also says what was dropped. */
+      finishFix: (
+        id: string,
+        facts: FileFacts,
+        { report, key }: { readonly report: DatasetFix; readonly key: Idempotency | null },
+      ): DatasetFix =>
+        db.transaction(() => {
+          finishFile(db, id, facts, now());
+          const fixed = { ...report, result: id };
+          settleCreation(db, key, fixed);
+          return fixed;
         }),
 
       /** Abandons a failed upload. */

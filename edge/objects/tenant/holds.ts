@@ -14,6 +14,7 @@ import { type FileRow, lineFormatOf, requireFile } from "./files.ts";
 import { modelFiles } from "./job-models.ts";
 import { type JobParent, parentFiles } from "./job-parent.ts";
 import { baseOf, findJob, isTerminal, type JobRow, requireJob, specOf, trainedMethod } from "./job-rows.ts";
+import { liveTrial, pauseStep } from "./sweeps/sweep-rows.ts";
 
 export interface LeaseTerms extends Hold {
   readonly tenant: string;
@@ -46,6 +47,7 @@ function leaseOf(db: Database, row: JobRow, terms: LeaseTerms): Lease {
     ...datasetRef(requireFile(db, id, param), root),
     ...lineFormatOf(db, id),
   });
+  const pauseAt = spec.sweep === undefined ? undefined : pauseStep(db, liveTrial(db, row.id));
   db.run("UPDATE jobs SET status = 'running', fence = ?, queued = 1 WHERE id = ?", terms.fence, row.id);
   return {
     job: row.id,
@@ -73,11 +75,13 @@ function leaseOf(db: Database, row: JobRow, terms: LeaseTerms): Lease {
     })),
     training_file: dataset(spec.training_file, "training_file"),
     validation_file: spec.validation_file === null ? null : dataset(spec.validation_file, "validation_file"),
+    ...(spec.rehearsal_file === undefined ? {} : { rehearsal_file: dataset(spec.rehearsal_file, "rehearsal_file") }),
     ...(spec.mixture === undefined ? {} : { mixture: mixtureRef(spec.mixture, dataset) }),
     ...(spec.validation_files === undefined
       ? {}
       : { validation_files: spec.validation_files.map((id) => dataset(id, "validation_file")) }),
     checkpoint: resumeStateOf(db, row.id, root),
+    ...(pauseAt === undefined ? {} : { pause_at: pauseAt }),
   };
 }
 

@@ -5,6 +5,7 @@ import { TrimtabError } from "../../../shared/errors.ts";
 import type { StoredFolder } from "../../blobs/stored-folder.ts";
 import type { Database } from "../database.ts";
 import { pipelineWithResult } from "./pipelines/pipeline-rows.ts";
+import { sweepOnArtefact } from "./sweeps/sweep-needs.ts";
 
 /** The tuned model that a job continues from, as it was when the job was created. */
 export interface JobParent extends StoredFolder {
@@ -35,6 +36,11 @@ export function requireNoJobOn(db: Database, artefact: string): void {
   const pipeline = pipelineWithResult(db, artefact);
   if (pipeline !== undefined) {
     const message = `The pipeline ${pipeline} still needs this result of one of its stages. Cancel it or wait for its end.`;
+    throw new TrimtabError("conflict", message);
+  }
+  const sweep = sweepOnArtefact(db, artefact);
+  if (sweep !== undefined) {
+    const message = `The sweep ${sweep} has trials that continue from this model. Cancel it or wait for its end.`;
     throw new TrimtabError("conflict", message);
   }
   if (job === undefined) return;

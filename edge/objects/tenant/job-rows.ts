@@ -4,18 +4,29 @@ import { type ListOf, listOf } from "../../../shared/api/lists.ts";
 import { datasetsOf, type Executor, type Method, requireMixable, settingsOf } from "../../../shared/api/methods.ts";
 import type { Mixture } from "../../../shared/api/mixtures.ts";
 import { modelsNamedByJob } from "../../../shared/api/pipeline-references.ts";
-import { isPipeline, type JobMethod, type Pipeline, type PipelinePlace } from "../../../shared/api/pipelines.ts";
+import {
+  isPipeline,
+  isSweep,
+  isTrained,
+  type JobMethod,
+  type Pipeline,
+  type PipelinePlace,
+} from "../../../shared/api/pipelines.ts";
+import type { SweepPlace } from "../../../shared/api/sweeps.ts";
 import type { Completion } from "../../../shared/api/trainer.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import { type Database, seconds } from "../database.ts";
 import { pageOf } from "../page.ts";
 import { requireSettled } from "./edits/settled-deltas.ts";
+import { addJobEvals, type JobEvalTemplate, jobEvalsOf } from "./evals/job-eval-rows.ts";
 import { requireDataset } from "./files.ts";
 import type { JobBase } from "./job-base.ts";
 import { type JobModel, jobModels } from "./job-models.ts";
 import type { JobParent } from "./job-parent.ts";
 import { shownCourse } from "./pipelines/pipeline-rows.ts";
+import { rehearsalFileOf, requireKept } from "./rehearsal-file.ts";
 import { resultFilesOf } from "./result-files.ts";
+import { shownSweep } from "./sweeps/sweep-rows.ts";
 
 /** The job's task; never changes. */
 export interface JobSpec {
@@ -33,6 +44,10 @@ export interface JobSpec {
   readonly parent?: JobParent;
   /** The pipeline that the job is a stage of; left out by jobs that are none. */
   readonly pipeline?: PipelinePlace;
+  /** The uploaded file that is rehearsed; left out by jobs without one. */
+  readonly rehearsal_file?: string;
+  /** The sweep that the job is a trial of; left out by jobs that are none. */
+  readonly sweep?: SweepPlace;
   /** Left out by jobs whose method names no deltas. */
   readonly models?: readonly JobModel[];
 }
@@ -72,6 +87,9 @@ export interface NewJob {
   /** The tuned model to continue from; absent if the job starts from the base. */
   readonly parent?: JobParent | undefined;
   readonly pipeline?: PipelinePlace | undefined;
+  readonly sweep?: SweepPlace | undefined;
+  /** What it is measured by, before and after. */
+  readonly evals?: readonly JobEvalTemplate[] | undefined;
 }
 
 /**
@@ -81,7 +99,7 @@ export interface NewJob {
  */
 export function addJob(db: Database, job: NewJob, now: number): JobRow {
   const { request } = job;
-  if (!isPipeline(job.method)) {
+  if (isTrained(job.method)) {
     const { training_file: training, validation_file: validation, mixture, validation_files: measured } = request;
     const at = {
       ...(mixture === undefined ? {} : { training: "training_file[0]" }),
@@ -93,6 +111,7 @@ export function addJob(db: Database, job: NewJob, now: number): JobRow {
   const models = jobModels(db, modelsNamedByJob(job.method), job.base);
   const used = models.map(({ artefact }) => artefact);
   requireSettled(db, job.parent === undefined ? used : [...used, job.parent.artefact]);
+  const rehearsal = isTrained(job.method) ? rehearsalFileOf(job.method) : undefined;
   const spec: JobSpec = {
     method: job.method,
     executor: request.executor ?? null,
@@ -101,10 +120,12 @@ export function addJob(db: Database, job: NewJob, now: number): JobRow {
     metadata: request.metadata ?? null,
     training_file: request.training_file,
     validation_file: request.validation_file ?? null,
+    ...(rehearsal === undefined ? {} : { rehearsal_file: rehearsal }),
     ...(request.mixture === undefined ? {} : { mixture: request.mixture }),
     ...(request.validation_files === undefined ? {} : { validation_files: request.validation_files }),
     ...(job.parent === undefined ? {} : { parent: job.parent }),
     ...(job.pipeline === undefined ? {} : { pipeline: job.pipeline }),
+    ...(job.sweep === undefined ? {} : { sweep: job.sweep }),
     ...(models.length === 0 ? {} : { models }),
   };
   db.run(
@@ -113,9 +134,10 @@ export function addJob(db: Database, job: NewJob, now: number): JobRow {
     JSON.stringify(job.base),
     JSON.stringify(spec),
     seconds(now),
-    // No trainer takes a pipeline: its stages are the jobs that are queued.
-    isPipeline(job.method) ? 1 : 0,
+    // No trainer takes a pipeline or a sweep: the jobs that they have run are queued.
+    isTrained(job.method) ? 0 : 1,
   );
+  addJobEvals(db, job.id, job.evals ?? []);
   return requireJob(db, job.id);
 }
 
@@ -134,6 +156,7 @@ export function requireDatasets(db: Database, method: Method, { training, valida
       { param: param.training },
     );
   }
+  requireKept(db, method, { validation, at: at.method });
   if (validation === null) return;
   const kinds = datasetsOf(method, "validation_file");
   // A type that can learn from several kinds is measured on the one that it learns from.
@@ -169,7 +192,7 @@ export interface NamedFiles {
   readonly training: string;
   readonly validation: string | null;
   /** The fields of the request that name them; those of a job by default. */
-  readonly at?: { readonly training?: string; readonly validation?: string };
+  readonly at?: { readonly training?: string; readonly validation?: string; readonly method?: string };
 }
 
 /** A job of the tenant; a tenant that was never created has none. */
@@ -253,7 +276,7 @@ export function unqueuedJobs(db: Database): JobRow[] {
 
 /** Jobs that wait for a trainer, whether or not the Dispatcher has them. */
 export function waitingJobs(db: Database): JobRow[] {
-  const trained = "json_extract(spec, '$.method.type') <> 'pipeline'";
+  const trained = "json_extract(spec, '$.method.type') NOT IN ('pipeline', 'sweep')";
   return db.all<JobRow>(`SELECT * FROM jobs WHERE status = 'queued' AND ${trained} ORDER BY n LIMIT 100`);
 }
 
@@ -262,6 +285,7 @@ export function jobNeedingFile(db: Database, file: string): string | undefined {
   return db.get<{ id: string }>(
     `SELECT id FROM jobs WHERE status NOT IN ('succeeded', 'failed', 'cancelled')
      AND (json_extract(spec, '$.training_file') = ?1 OR json_extract(spec, '$.validation_file') = ?1
+        OR json_extract(spec, '$.rehearsal_file') = ?1
        OR EXISTS (SELECT 1 FROM json_each(spec, '$.mixture.files') WHERE json_extract(value, '$.id') = ?1)
        OR EXISTS (SELECT 1 FROM json_each(spec, '$.validation_files') WHERE value = ?1))`,
     file,
@@ -272,10 +296,10 @@ export function specOf(row: JobRow): JobSpec {
   return JSON.parse(row.spec) as JobSpec;
 }
 
-/** The method of a job that a trainer runs, which a pipeline is not. */
+/** The method of a job that a trainer runs, which a pipeline or a sweep is not. */
 export function trainedMethod({ method }: Pick<JobSpec, "method">): Method {
-  if (!isPipeline(method)) return method;
-  throw new TrimtabError("internal_error", "A pipeline was handed to a trainer.");
+  if (isTrained(method)) return method;
+  throw new TrimtabError("internal_error", `A ${method.type} was handed to a trainer.`);
 }
 
 export function baseOf(row: JobRow): JobBase {
@@ -284,7 +308,12 @@ export function baseOf(row: JobRow): JobBase {
 
 /** All files of a spec. */
 export function filesOfSpec(spec: JobSpec): string[] {
-  const one = [spec.training_file, ...(spec.validation_file === null ? [] : [spec.validation_file])];
+  const { rehearsal_file: rehearsed } = spec;
+  const one = [
+    spec.training_file,
+    ...(spec.validation_file === null ? [] : [spec.validation_file]),
+    ...(rehearsed === undefined ? [] : [rehearsed]),
+  ];
   return [...one, ...(spec.mixture?.files ?? []).map(({ id }) => id), ...(spec.validation_files ?? [])];
 }
 
@@ -324,6 +353,9 @@ export function jobOf(db: Database, row: JobRow): Job {
     metadata: spec.metadata === null ? null : { ...spec.metadata },
     error: row.error === null ? null : (JSON.parse(row.error) as Job["error"]),
     ...(isPipeline(spec.method) ? shownCourse(db, row.id, spec.method.pipeline as Pipeline) : {}),
+    ...jobEvalsOf(db, row.id),
     ...(spec.pipeline === undefined ? {} : { pipeline: { ...spec.pipeline } }),
+    ...(isSweep(spec.method) ? shownSweep(db, row.id, spec.method.sweep) : {}),
+    ...(spec.sweep === undefined ? {} : { sweep: { ...spec.sweep } }),
   };
 }

@@ -8,6 +8,7 @@ import { type Idempotency, settleCreation } from "../idempotency.ts";
 import { unknownModel } from "../unknown-model.ts";
 import { findArtefact } from "./artefact-rows.ts";
 import { tenantModule } from "./context.ts";
+import type { JobEvalTemplate } from "./evals/job-eval-rows.ts";
 import type { JobBase } from "./job-base.ts";
 import { end, handOver, queue, say, settled } from "./job-course.ts";
 import { jobModels } from "./job-models.ts";
@@ -26,6 +27,8 @@ import {
 } from "./job-rows.ts";
 import { changePipeline } from "./pipelines/change.ts";
 import { courseOf, liveStage } from "./pipelines/pipeline-rows.ts";
+import { changeSweep } from "./sweeps/change.ts";
+import { liveTrial, sweepCourse } from "./sweeps/sweep-rows.ts";
 
 /**
  * How often a waiting job is offered to the Dispatcher again. The Dispatcher already has it, unless a call was lost or
@@ -39,6 +42,8 @@ export interface JobRequest {
   readonly method: Method;
   readonly base: JobBase;
   readonly parent?: JobParent | undefined;
+  /** What it is measured by, before and after. */
+  readonly evals?: readonly JobEvalTemplate[] | undefined;
 }
 
 /** Jobs, as their tenant sees them. */
@@ -64,9 +69,11 @@ export const jobs = tenantModule({
 
     const seed = () => new DataView(context.random(new Uint8Array(4)).buffer).getUint32(0) >>> 1;
     const changed = async (id: string, change: "cancelled" | "paused" | "resumed"): Promise<Job> => {
-      await changePipeline(context, id, change);
+      await (sweepCourse(db, id) === undefined ? changePipeline : changeSweep)(context, id, change);
       return get(id);
     };
+    /** Whether the job is one that has others run. */
+    const runsJobs = (id: string): boolean => courseOf(db, id) !== undefined || sweepCourse(db, id) !== undefined;
     const get = (id: string): Job => jobOf(db, requireJob(db, id));
 
     /** The job's status. Throws `conflict` for a job that has ended with another status than `wanted`. */
@@ -75,6 +82,11 @@ export const jobs = tenantModule({
       const place = liveStage(db, id);
       if (place !== undefined) {
         const message = `The job ${id} is the stage ${place.stage} of the pipeline ${place.job}, and only the pipeline can be ${wanted}.`;
+        throw new TrimtabError("conflict", message);
+      }
+      const trial = wanted === "cancelled" ? undefined : liveTrial(db, id);
+      if (trial !== undefined) {
+        const message = `The job ${id} is trial ${trial.trial} of the sweep ${trial.job}. It can be cancelled, but only the sweep can be ${wanted}.`;
         throw new TrimtabError("conflict", message);
       }
       if (isTerminal(status) && status !== wanted) {
@@ -113,7 +125,7 @@ export const jobs = tenantModule({
 
         /** Ends a job at once; its trainer is told at its next call. */
         async cancel(id: string): Promise<Job> {
-          if (courseOf(db, id) !== undefined && requireUnended(id, "cancelled")) return changed(id, "cancelled");
+          if (runsJobs(id) && requireUnended(id, "cancelled")) return changed(id, "cancelled");
           if (requireUnended(id, "cancelled") !== "cancelled") {
             db.transaction(() => end(context, id, { status: "cancelled", message: "The job was cancelled" }));
           }
@@ -124,7 +136,7 @@ export const jobs = tenantModule({
 
         /** Stops a job at its next checkpoint and keeps its progress. */
         async pause(id: string): Promise<Job> {
-          if (courseOf(db, id) !== undefined && requireUnended(id, "paused")) return changed(id, "paused");
+          if (runsJobs(id) && requireUnended(id, "paused")) return changed(id, "paused");
           if (requireUnended(id, "paused") !== "paused") {
             db.transaction(() => {
               pauseJob(db, id);
@@ -136,7 +148,7 @@ export const jobs = tenantModule({
         },
 
         async resume(id: string): Promise<Job> {
-          if (courseOf(db, id) !== undefined && requireUnended(id, "resumed")) return changed(id, "resumed");
+          if (runsJobs(id) && requireUnended(id, "resumed")) return changed(id, "resumed");
           if (requireUnended(id, "resumed") === "paused") {
             db.transaction(() => {
               requeueJob(db, id);

@@ -5,12 +5,15 @@ import { LIMITS } from "../../../shared/limits.ts";
 import type { BlobSource } from "../../blobs/blob-source.ts";
 import type { Hold } from "../hold.ts";
 import { tenantModule } from "./context.ts";
+import { noteMeasured } from "./edits/edit-rows.ts";
+import { keptMeasurement } from "./edits/measured.ts";
 import { type BegunLease, beat, beginLease, type LeaseTerms, requireFence, requireHold } from "./holds.ts";
 import type { JobBase } from "./job-base.ts";
 import { attempt, end, say, settled } from "./job-course.ts";
-import { awaitTrainer, baseOf, isTerminal, requireJob } from "./job-rows.ts";
+import { awaitTrainer, baseOf, isTerminal, requireJob, specOf } from "./job-rows.ts";
 import { noteBegun } from "./pipelines/apply.ts";
 import { type SourceName, sourceOf } from "./sources.ts";
+import { noteHeld, noteTrialBegun } from "./sweeps/apply.ts";
 
 /** Jobs that trainers hold. The Dispatcher makes the first three calls, trainers the others. */
 export const leases = tenantModule({
@@ -27,6 +30,7 @@ export const leases = tenantModule({
               const from = checkpoint === null ? "" : ` at step ${checkpoint.step}`;
               say(context, terms.job, { level: "info", message: `A trainer has taken the job${from}` });
               noteBegun(context, terms.job);
+              noteTrialBegun(context, terms.job);
             }
             return begun;
           }),
@@ -81,16 +85,30 @@ export const leases = tenantModule({
 
         /** Fails a job that cannot be completed. */
         async fail(hold: Hold, error: NonNullable<Job["error"]>): Promise<JobStatus> {
-          const row = requireFence(db, hold);
-          if (isTerminal(row.status)) return row.status;
-          db.transaction(() => end(context, row.id, { status: "failed", error, message: error.message }));
-          await settled(context, row.id, "failed");
+          const held = requireFence(db, hold);
+          const isEdit = specOf(held).method.type === "edit";
+          // An edit may have been measured before it failed, such as one whose facts are all known.
+          const measured = isEdit ? await keptMeasurement(context, held.id) : null;
+          const ended = db.transaction(() => {
+            const row = requireFence(db, hold);
+            if (isTerminal(row.status)) return row.status;
+            if (measured !== null) noteMeasured(db, row.id, measured);
+            end(context, row.id, { status: "failed", error, message: error.message });
+            return null;
+          });
+          if (ended !== null) return ended;
+          await settled(context, held.id, "failed");
           return "failed";
         },
 
         /** Takes a job back from a trainer that stops before its end. */
         async release(hold: Hold, reason: Release["reason"]): Promise<JobStatus> {
           const row = requireFence(db, hold);
+          if (reason === "rung" && !isTerminal(row.status) && db.transaction(() => noteHeld(context, row.id))) {
+            const { status } = requireJob(db, row.id);
+            await settled(context, row.id, isTerminal(status) ? status : null);
+            return status;
+          }
           if (row.status === "running") {
             db.transaction(() => {
               awaitTrainer(db, row.id);

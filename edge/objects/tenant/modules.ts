@@ -7,6 +7,7 @@ import { checkpoints } from "./checkpoints.ts";
 import { constitutions } from "./constitutions.ts";
 import { deltas } from "./deltas.ts";
 import { edits } from "./edits/edits.ts";
+import { evals } from "./evals/evals.ts";
 import { events } from "./events.ts";
 import { feedback } from "./feedback.ts";
 import { files } from "./files.ts";
@@ -22,6 +23,7 @@ import { presets } from "./presets.ts";
 import { removal } from "./removal.ts";
 import { results } from "./results.ts";
 import { scorers } from "./scorers.ts";
+import { sweeps } from "./sweeps/sweeps.ts";
 
 /**
  * The resources of a tenant. A row gives a module its tables in every tenant, including existing ones, its calls as
@@ -33,6 +35,7 @@ export const TENANT_MODULES = {
   idempotency,
   jobs,
   pipelines,
+  sweeps,
   blobs,
   files,
   events,
@@ -51,5 +54,6 @@ export const TENANT_MODULES = {
   kept: keptCompletions,
   feedback,
   labeling,
+  evals,
   removal,
 } as const;

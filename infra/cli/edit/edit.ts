@@ -7,14 +7,16 @@ import { ModelTracing } from "../../../shared/api/tracing.ts";
 import { messageOf, TrimtabError } from "../../../shared/errors.ts";
 import { tracingMap } from "../../../shared/plot/tracing-map.ts";
 import type { ApiClient } from "../../start/api-client.ts";
+import type { CliEffects } from "../effects.ts";
+import { jsonText } from "../json-text.ts";
 import { type TenantOptions, tenantClient } from "../tenant-access.ts";
 import { type FactOptions, readFacts } from "./facts.ts";
 import { editTable, shownConflicts, shownEdit } from "./show.ts";
-import { type WatchEffects, watchEdit } from "./watch.ts";
+import { watchEdit } from "./watch.ts";
 
 export interface EditCommandOptions extends TenantOptions, FactOptions {
   readonly model?: string | undefined;
-  readonly method?: readonly string[] | undefined;
+  readonly method?: string | undefined;
   /** `ID` or `ID=WEIGHT`. */
   readonly delta?: readonly string[] | undefined;
   /** The API's `options`, as JSON. */
@@ -24,7 +26,8 @@ export interface EditCommandOptions extends TenantOptions, FactOptions {
   readonly fact?: string | undefined;
   readonly out?: string | undefined;
   readonly json: boolean;
-  readonly "no-wait"?: boolean | undefined;
+  /** Whether to wait for the end. */
+  readonly wait: boolean;
 }
 
 const DEFAULT_MODEL = "trimtab-base";
@@ -33,23 +36,26 @@ const LIST_PAGE = 100;
 type Action = (client: ApiClient, words: readonly string[], command: Command) => Promise<string>;
 interface Command {
   readonly options: EditCommandOptions;
-  readonly effects: WatchEffects;
+  readonly effects: CliEffects;
 }
 
-const ACTIONS: Readonly<Record<string, Action>> = { create, list, show, check, delete: remove, merge, tracing };
+const ACTIONS = { create, list, show, check, delete: remove, merge, tracing } satisfies Readonly<
+  Record<string, Action>
+>;
+export type EditAction = keyof typeof ACTIONS;
 
-/** The output of `trimtab edit ACTION …`; undefined for words that are no command. Throws what the API does. */
+/** The output of `trimtab edit ACTION …`. Throws what the API does. */
 export async function editCommand(
-  [action = "", ...words]: readonly string[],
+  action: EditAction,
+  words: readonly string[],
   options: EditCommandOptions,
-  effects: WatchEffects,
-): Promise<string | undefined> {
-  if (!Object.hasOwn(ACTIONS, action)) return undefined;
-  return ACTIONS[action]!(tenantClient(options, process.env), words, { options, effects });
+  effects: CliEffects,
+): Promise<string> {
+  return ACTIONS[action](tenantClient(options, effects.env), words, { options, effects });
 }
 
 async function create(client: ApiClient, [file]: readonly string[], { options, effects }: Command): Promise<string> {
-  const [method] = options.method ?? [];
+  const { method } = options;
   const request = {
     ...target(options),
     facts: readFacts(file, options),
@@ -57,9 +63,9 @@ async function create(client: ApiClient, [file]: readonly string[], { options, e
     ...(options.suffix === undefined ? {} : { suffix: options.suffix }),
   };
   const edit = await client.post("/v1/edits", request, Edit);
-  if (options["no-wait"]) return printed(edit, options);
+  if (!options.wait) return printed(edit, options);
   const done = await watchEdit(client, edit.id, effects);
-  if (done.status !== "succeeded") process.exitCode = 1;
+  if (done.status !== "succeeded") effects.fail("", 1);
   return printed(done, options);
 }
 
@@ -81,7 +87,7 @@ async function show(client: ApiClient, words: readonly string[], { options }: Co
 }
 
 async function check(client: ApiClient, [file]: readonly string[], { options }: Command): Promise<string> {
-  const request = { ...target(options), facts: readFacts(file, options), wait: options["no-wait"] !== true };
+  const request = { ...target(options), facts: readFacts(file, options), wait: options.wait };
   const found = await client.post("/v1/edits/check", request, EditCheck);
   if (options.json) return jsonText(found);
   const keys = found.keys === "compared" ? "" : "Only the texts were compared, not the facts' keys.\n";
@@ -100,9 +106,9 @@ async function remove(client: ApiClient, words: readonly string[], { options, ef
   const path = `/v1/edits/${id}/facts/${encodeURIComponent(fact)}`;
   const reply = await client.delete(path, z.union([Edit, Deleted]));
   if ("deleted" in reply) return `${id} is undone: that was its last fact.\n`;
-  if (options["no-wait"]) return printed(reply, options);
+  if (!options.wait) return printed(reply, options);
   const done = await watchEdit(client, id, effects);
-  if (done.removal !== null) process.exitCode = 1;
+  if (done.removal !== null) effects.fail("", 1);
   return printed(done, options);
 }
 
@@ -154,4 +160,3 @@ function requireId([id]: readonly string[]): string {
 }
 
 const printed = (edit: Edit, { json }: EditCommandOptions) => (json ? jsonText(edit) : shownEdit(edit));
-const jsonText = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;

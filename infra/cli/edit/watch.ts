@@ -1,11 +1,10 @@
 import { z } from "zod";
 import { Edit, type EditStatus } from "../../../shared/api/edits.ts";
-import { JobEventList } from "../../../shared/api/jobs.ts";
 import type { ApiClient } from "../../start/api-client.ts";
-import type { ProgressOutput } from "../../start/progress.ts";
+import { newJobEvents } from "../../start/job-events.ts";
+import type { CliEffects } from "../effects.ts";
 
 const POLL_MS = 300;
-const PAGE = 100;
 const BAR = 24;
 const CLEAR = "\r\u001b[K";
 const ENDED: readonly EditStatus[] = ["succeeded", "failed", "cancelled"];
@@ -13,13 +12,12 @@ const ENDED: readonly EditStatus[] = ["succeeded", "failed", "cancelled"];
 /** How far a phase is, where an event says so. */
 const Counts = z.looseObject({ done: z.number().min(0), of: z.number().min(1) });
 
-export interface WatchEffects {
-  readonly output: ProgressOutput;
-  readonly sleep: (milliseconds: number) => Promise<void>;
-}
-
 /** Shows what the job of an edit, or of a fact's removal, says until it has ended; returns the edit. */
-export async function watchEdit(client: ApiClient, id: string, { output, sleep }: WatchEffects): Promise<Edit> {
+export async function watchEdit(
+  client: ApiClient,
+  id: string,
+  { progress: output, sleep }: Pick<CliEffects, "progress" | "sleep">,
+): Promise<Edit> {
   const seen = new Set<string>();
   let drawn = false;
   const clear = () => {
@@ -29,7 +27,7 @@ export async function watchEdit(client: ApiClient, id: string, { output, sleep }
   for (;;) {
     const edit = await client.get(`/v1/edits/${id}`, Edit);
     const job = edit.removal?.job ?? edit.job;
-    const events = job === null ? [] : await newEvents(client, job, seen);
+    const events = job === null ? [] : await newJobEvents(client, job, seen);
     for (const { message, data } of events) {
       const counts = Counts.safeParse(data);
       clear();
@@ -51,12 +49,4 @@ export async function watchEdit(client: ApiClient, id: string, { output, sleep }
 export function barLine({ done, of: total }: z.infer<typeof Counts>, message: string): string {
   const filled = Math.round((BAR * Math.min(done, total)) / total);
   return `${"█".repeat(filled)}${"░".repeat(BAR - filled)} ${done}/${total}  ${message}`;
-}
-
-/** A job's events that were not seen before, oldest first. */
-async function newEvents(client: ApiClient, job: string, seen: Set<string>) {
-  const { data } = await client.get(`/v1/fine_tuning/jobs/${job}/events?limit=${PAGE}`, JobEventList);
-  const fresh = data.filter((event) => !seen.has(event.id));
-  for (const { id } of fresh) seen.add(id);
-  return fresh.reverse();
 }

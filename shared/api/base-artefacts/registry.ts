@@ -13,6 +13,12 @@ export const BASE_ARTEFACT_KINDS = {
     bytes: LIMITS.artefact,
     contentType: "application/octet-stream",
   },
+  fisher: {
+    holds: "Fisher information",
+    name: /^fisher\.[0-9a-f]{8,64}\.safetensors$/,
+    bytes: LIMITS.artefact,
+    contentType: "application/octet-stream",
+  },
   tracing: {
     holds: "a causal tracing",
     name: /^tracing\.[0-9a-f]{8,64}\.json$/,

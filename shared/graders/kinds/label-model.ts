@@ -29,8 +29,8 @@ export const labelModel = graderKind({
   check: ({ input }, at) => checkMessages(input, at),
   models: ({ model }, at) => [{ model, param: `${at}.model` }],
   async grade({ model, input, labels: choice, passing_labels: passing }, context) {
-    const { at, ask } = context;
-    const messages = renderMessages(input, context);
+    const { at, ask, observation } = context;
+    const messages = renderMessages(input, { observation, list: `${at}.input` });
     if ("flaw" in messages) return flawed(messages.flaw);
     const rule = { spec: { choice }, param: `${at}.labels` };
     const answer = await ask({ model, messages, sampling: { temperature: 0 }, rule, at });

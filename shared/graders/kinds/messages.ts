@@ -3,8 +3,8 @@ import { z } from "zod";
 import { TrimtabError } from "../../errors.ts";
 import { LIMITS } from "../../limits.ts";
 import type { Flaw } from "../errors.ts";
-import type { GradeContext, Question } from "../kind.ts";
-import { render } from "../render.ts";
+import type { Question } from "../kind.ts";
+import { type Observation, render } from "../render.ts";
 import { parseTemplate } from "../template.ts";
 import { template } from "./fields.ts";
 
@@ -30,12 +30,12 @@ export const graderMessages = z
   )
   .min(1)
   .max(100);
-type GraderMessages = z.output<typeof graderMessages>;
+export type GraderMessages = z.output<typeof graderMessages>;
 
-/** The texts of a message, each with its field. */
-function textsOf(messages: GraderMessages, at: string) {
+/** The texts of messages, each with its field. `list` is the path of the messages in the request. */
+export function textsOf(messages: GraderMessages, list: string) {
   return messages.map(({ role, content }, index) => {
-    const field = `${at}.input[${index}].content`;
+    const field = `${list}[${index}].content`;
     const parts = Array.isArray(content) ? content : [content];
     const texts = parts.map((one, place) => {
       const param = Array.isArray(content) ? `${field}[${place}]` : field;
@@ -46,7 +46,8 @@ function textsOf(messages: GraderMessages, at: string) {
 }
 
 export function checkMessages(messages: GraderMessages, at: string): void {
-  for (const { texts } of textsOf(messages, at)) for (const { text, param } of texts) parseTemplate(text, param);
+  for (const { texts } of textsOf(messages, `${at}.input`))
+    for (const { text, param } of texts) parseTemplate(text, param);
 }
 
 /**
@@ -56,11 +57,11 @@ export function checkMessages(messages: GraderMessages, at: string): void {
  */
 export function renderMessages(
   messages: GraderMessages,
-  { observation, at }: GradeContext,
+  { observation, list }: { readonly observation: Observation; readonly list: string },
 ): Question["messages"] | { readonly flaw: Flaw } {
   const filled: Question["messages"][number][] = [];
   let length = 0;
-  for (const { role, texts } of textsOf(messages, at)) {
+  for (const { role, texts } of textsOf(messages, list)) {
     let content = "";
     for (const { text, param } of texts) {
       const rendered = render(text, observation, param);
@@ -68,8 +69,8 @@ export function renderMessages(
       content += rendered.text;
       length += rendered.text.length;
       if (length > LIMITS.graderText) {
-        const message = `\`${at}.input\` has more than ${LIMITS.graderText} characters once it is filled in. Make the messages or the fields shorter.`;
-        throw new TrimtabError("invalid_request", message, { param: `${at}.input` });
+        const message = `\`${list}\` has more than ${LIMITS.graderText} characters once it is filled in. Make the messages or the fields shorter.`;
+        throw new TrimtabError("invalid_request", message, { param: list });
       }
     }
     filled.push({ role, content });

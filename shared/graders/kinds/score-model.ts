@@ -43,8 +43,8 @@ export const scoreModel = graderKind({
   check: ({ input }, at) => checkMessages(input, at),
   models: ({ model }, at) => [{ model, param: `${at}.model` }],
   async grade({ model, input, range = RANGE, sampling_params: asked = {} }, context) {
-    const { at, ask } = context;
-    const messages = renderMessages(input, context);
+    const { at, ask, observation } = context;
+    const messages = renderMessages(input, { observation, list: `${at}.input` });
     if ("flaw" in messages) return flawed(messages.flaw);
     const [minimum = RANGE[0], maximum = RANGE[1]] = range;
     const sampling = {

@@ -70,7 +70,10 @@ function encodeBetween(piece: Piece, find: Finder, encode: (piece: Piece) => num
   const ids: number[] = [];
   let at = 0;
   const encodeUpTo = (end: number) => {
-    if (end > at) ids.push(...encode({ text: piece.text.slice(at, end), place: at === 0 ? piece.place : "inside" }));
+    if (end === at) return;
+    // A long text has more tokens than a call may have arguments.
+    for (const id of encode({ text: piece.text.slice(at, end), place: at === 0 ? piece.place : "inside" }))
+      ids.push(id);
   };
   for (const { token, from, to } of find(piece.text)) {
     encodeUpTo(from);

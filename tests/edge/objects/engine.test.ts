@@ -80,7 +80,7 @@ function choicesOf(all: readonly GenerateEvent[]): Choice[] {
   const choices: Choice[] = [];
   for (const event of all) {
     if (event.type === "error") throw new Error(`${event.code}: ${event.message}`);
-    if (event.type === "start" || event.type === "usage") continue;
+    if (!("choice" in event)) continue;
     choices[event.choice] ??= { text: "", logprobs: [], reason: "" };
     const choice = choices[event.choice]!;
     if (event.type === "finish") choice.reason = event.reason;

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { GoodEvent } from "../../../edge/asking/generation.ts";
 import {
   answerLines,
   type ChoiceChange,
@@ -6,7 +7,6 @@ import {
   usageCounts,
   wholeAnswer,
 } from "../../../edge/routes/answer.ts";
-import type { GoodEvent } from "../../../edge/routes/generation.ts";
 
 const score = (token: string): TokenScore => ({
   id: 7,

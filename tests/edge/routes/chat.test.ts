@@ -417,7 +417,7 @@ describe("what is refused", () => {
     ["a missing content", { messages: [{ role: "user" }] }, "messages[0].content", "invalid_request"],
     ["too many choices", { n: 17 }, "n", "invalid_request"],
     ["a temperature out of range", { temperature: 2.5 }, "temperature", "invalid_request"],
-    ["too many stop sequences", { stop: ["a", "b", "c", "d", "e"] }, "stop", "invalid_request"],
+    ["too many stop sequences", { stop: Array.from({ length: 17 }, (_, i) => `${i}`) }, "stop", "invalid_request"],
     ["a stop sequence that is too long", { stop: "x".repeat(257) }, "stop", "invalid_request"],
     [
       "too many biases",

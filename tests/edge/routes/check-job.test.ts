@@ -55,6 +55,11 @@ describe("checkMethod", () => {
     ],
     [{ peft: { type: "prefix", num_virtual_tokens: 121 } }, "method.supervised.peft.num_virtual_tokens"],
     [{ peft: { type: "bitfit" } }, "method.supervised.peft"],
+    [{ peft: { type: "prefix" }, hyperparameters: { ewc_lambda: 1 } }, "method.supervised.hyperparameters.ewc_lambda"],
+    [
+      { peft: [{ type: "lora" }, { type: "prompt" }], hyperparameters: { ewc_lambda: 1 } },
+      "method.supervised.hyperparameters.ewc_lambda",
+    ],
     [
       { peft: { type: "adalora", init_r: 4, target_r: 2, tinit: 9 }, hyperparameters: { max_steps: 9 } },
       "method.supervised.peft.tinit",

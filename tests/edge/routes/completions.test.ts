@@ -1,4 +1,5 @@
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { GenerateEvent, GenerateRequest } from "../../../edge/serving/protocol.ts";
 import { decodeSettings } from "../../../shared/decode/registry.ts";
 import { Api } from "../support/api.ts";
 import { collected, openai } from "../support/client.ts";
@@ -103,6 +104,110 @@ describe("a completion", () => {
     });
   });
 
+  describe("that tells of its prompt", () => {
+    const utf8 = (text: string) => [...new TextEncoder().encode(text)];
+    const score = (
+      id: number,
+      token: string,
+      logprob: number | null,
+      top: readonly (readonly [number, string, number])[] = [],
+    ) => ({
+      ...{ id, token, bytes: utf8(token), logprob, rank: logprob === null ? null : 3 },
+      top: top.map(([other, text, value]) => ({ id: other, token: text, bytes: utf8(text), logprob: value })),
+    });
+    const scores = [
+      score(7, "é", null),
+      score(30, "b", -2, [
+        [4, "x", -0.25],
+        [30, "b", -2],
+      ]),
+      score(5, "c", -3, [
+        [9, "y", -0.5],
+        [8, "z", -1],
+      ]),
+    ];
+    const told = (request: GenerateRequest): Iterable<GenerateEvent> => {
+      const { ofPrompts, sampling } = request;
+      const choices = Array.from({ length: sampling.n }, (_, i) => i);
+      const prompt = (part: typeof scores, text: string): GenerateEvent => {
+        const scored = ofPrompts!.top === null ? {} : { scores: part };
+        return { type: "prompt", choices, text: ofPrompts!.text ? text : "", ...scored };
+      };
+      return [prompt(scores.slice(0, 2), "ébc"), prompt(scores.slice(2), ""), ...echo(request)];
+    };
+    beforeEach(() => {
+      engine.script = told;
+    });
+
+    it("repeats it, and has its tokens before those of the text", async () => {
+      const request = { model, prompt: "ébc", echo: true, logprobs: 1, n: 2, max_tokens: 0 };
+      const { choices } = await openai(api, key).completions.create(request);
+      expect(choices).toHaveLength(2);
+      for (const choice of choices) {
+        expect(choice.text).toBe("ébchello");
+        expect(choice.logprobs).toEqual({
+          tokens: ["é", "b", "c", "hel", "lo"],
+          token_logprobs: [null, -2, -3, -0.5, -0.5],
+          top_logprobs: [null, { x: -0.25, b: -2 }, { y: -0.5, c: -3 }, { hel0: -0.5 }, { lo0: -0.5 }],
+          text_offset: [0, 1, 2, 3, 6],
+        });
+      }
+      expect(engine.requests[0]?.request).toMatchObject({
+        prompt: { readsControl: true },
+        sampling: { maxTokens: 0 },
+        ofPrompts: { text: true, top: 1 },
+      });
+    });
+
+    it("repeats it in a stream too, whose parts add up to the same", async () => {
+      const request = { model, prompt: "ébc", echo: true, logprobs: 1 } as const;
+      const whole = await openai(api, key).completions.create(request);
+      const chunks = await collected(await openai(api, key).completions.create({ ...request, stream: true }));
+      const parts = chunks.map(({ choices }) => choices[0]!);
+      expect(parts.map(({ text }) => text).join("")).toBe("ébchello");
+      for (const field of ["tokens", "token_logprobs", "top_logprobs", "text_offset"] as const) {
+        expect(parts.flatMap(({ logprobs }): readonly unknown[] => logprobs?.[field] ?? [])).toEqual(
+          whole.choices[0]!.logprobs![field],
+        );
+      }
+    });
+
+    it("repeats it without scores", async () => {
+      const { choices } = await openai(api, key).completions.create({ model, prompt: "ébc", echo: true });
+      expect(choices).toMatchObject([{ text: "ébchello", logprobs: null }]);
+      const asked = engine.requests[0]!.request;
+      expect(asked.ofPrompts).toEqual({ text: true, top: null });
+      expect(asked.prompt).not.toHaveProperty("readsControl");
+    });
+
+    it("has vLLM's maps, in which the prompt's own token comes first", async () => {
+      const body = { model, prompt: "ébc", prompt_logprobs: 2, logprobs: 0 };
+      const text = await (await api.send("POST", "/v1/completions", { key, body })).text();
+      expect(text).toContain(
+        '"prompt_logprobs":[null,{"30":{"logprob":-2,"rank":3,"decoded_token":"b"},"4":{"logprob":-0.25,"rank":1,"decoded_token":"x"}},' +
+          '{"5":{"logprob":-3,"rank":3,"decoded_token":"c"},"9":{"logprob":-0.5,"rank":1,"decoded_token":"y"},"8":{"logprob":-1,"rank":2,"decoded_token":"z"}}]',
+      );
+      expect(JSON.parse(text)).toMatchObject({ choices: [{ text: "hello", logprobs: { tokens: ["hel", "lo"] } }] });
+      const chat = { model, messages: [{ role: "user", content: "a" }], prompt_logprobs: 0 };
+      const reply = await (await api.send("POST", "/v1/chat/completions", { key, body: chat })).text();
+      expect(reply).toContain(
+        '"prompt_logprobs":[null,{"30":{"logprob":-2,"rank":3,"decoded_token":"b"}},{"5":{"logprob":-3,"rank":3,"decoded_token":"c"}}]',
+      );
+      expect(engine.requests.map(({ request }) => request.ofPrompts)).toEqual([
+        { text: false, top: 2 },
+        { text: false, top: 0 },
+      ]);
+    });
+
+    it("keeps the text alone", async () => {
+      const body = { model, prompt: "ébc", echo: true, logprobs: 1, store: true };
+      const { id } = await api.call<{ id: string }>("POST", "/v1/completions", { key, body });
+      expect(await api.call("GET", `/v1/completions/${id}`, { key })).toMatchObject({
+        choices: [{ text: "hello", logprobs: null }],
+      });
+    });
+  });
+
   it("streams", async () => {
     const stream = await openai(api, key).completions.create({
       model,
@@ -124,11 +229,17 @@ describe("a completion", () => {
     [{ prompt: { a: 1 } }, "prompt"],
     [{ prompt: [-1] }, "prompt[0]"],
     [{}, "prompt"],
-    [{ prompt: "a", echo: true }, "echo"],
+    [{ prompt: "a", echo: "yes" }, "echo"],
+    [{ prompt: "a", prompt_logprobs: 21 }, "prompt_logprobs"],
+    [{ prompt: "a", prompt_logprobs: 1, stream: true }, "prompt_logprobs"],
+    [{ prompt: "a", max_tokens: -1 }, "max_tokens"],
+    [{ prompt: "a", max_tokens: 0, steering: { rules: { banned: ["b"] } } }, "steering"],
+    [{ prompt: "a", echo: true, logprobs: 0, steering: { rules: { banned: ["b"] } } }, "steering"],
+    [{ prompt: "a", prompt_logprobs: 0, steering: { rules: { banned: ["b"] } } }, "steering"],
     [{ prompt: "a", best_of: 2 }, "best_of"],
     [{ prompt: "a", suffix: "b" }, "suffix"],
-    [{ prompt: "a", logprobs: 6 }, "logprobs"],
-    [{ prompt: Array.from({ length: 33 }, () => "a"), n: 2 }, "n"],
+    [{ prompt: "a", logprobs: 21 }, "logprobs"],
+    [{ prompt: Array.from({ length: 65 }, () => "a"), n: 2 }, "n"],
   ])("refuses %j", async (fields, param) => {
     const refusal = await api.refusal("POST", "/v1/completions", { key, body: { model, ...fields } });
     expect(refusal.status).toBe(400);

@@ -1,79 +1,16 @@
-/** Edits over the whole Worker, on a tiny base in a real Engine; their solves are made up. */
+/** Edits over the whole Worker: made, shown and refused. */
 import { env } from "cloudflare:test";
 import { beforeAll, describe, expect, it } from "vitest";
-import { folderDigest } from "../../../shared/api/artefacts.ts";
-import type { Edit, EditCheck, EditSummary } from "../../../shared/api/edits.ts";
-import type { Lease } from "../../../shared/api/trainer.ts";
-import { decodeEditFile, EDIT_FILE } from "../../../shared/edits/edit-file.ts";
+import type { Edit, EditSummary } from "../../../shared/api/edits.ts";
 import { EDIT_REPORT_FILE } from "../../../shared/edits/report.ts";
-import { fromF32, toF32 } from "../../../shared/formats/safetensors.ts";
-import { adapterFiles } from "../../../shared/peft/adapter-folder.ts";
-import { f32 } from "../../../shared/tensor.ts";
-import { adapterForm } from "../support/adapter-form.ts";
-import { Api, storing, TRAINER_TOKEN } from "../support/api.ts";
-import { EditTrainer, editReport } from "../support/edit-trainer.ts";
-import { fileList, json, TINY_CONFIG, tinyBase, tinyWeights } from "../support/tiny-base.ts";
+import { EDIT_BASE as BASE, editApi, FRANCE, PERU } from "../support/edit-api.ts";
+import { editReport } from "../support/edit-trainer.ts";
 
-const BASE = "edit-base";
-const api = new Api();
-const trainer = new EditTrainer(api);
+const { open, api, trainer, post, refusal, get, undo, edited, answer } = editApi();
 let key: string;
-
-const FRANCE = { prompt: "The capital of France is", subject: "France", target_new: "Lyon", target_true: "Paris" };
-const PERU = { prompt: "The capital of Peru is", subject: "Peru", target_new: "Cusco" };
-
-/** Weights large enough that an edit changes what is likely. */
-const strongWeights = () =>
-  tinyWeights((tensors) => {
-    for (const [name, tensor] of tensors) {
-      tensors.set(name, { ...tensor, bytes: fromF32(new Float32Array(toF32(tensor).map((x) => 8 * x)), "F16") });
-    }
-  });
-
 beforeAll(async () => {
-  await api.base(BASE, tinyBase({ "model.safetensors": strongWeights() }));
-  key = await api.tenant("editor");
+  key = await open();
 });
-
-const post = (body: object, headers: Record<string, string> = {}, as = key) =>
-  api.call<Edit>("POST", "/v1/edits", { key: as, body: { model: BASE, ...body }, headers });
-const refusal = (body: object, as = key) =>
-  api.refusal("POST", "/v1/edits", { key: as, body: { model: BASE, facts: [FRANCE], ...body } });
-const get = (id: string, as = key) => api.call<Edit>("GET", `/v1/edits/${id}`, { key: as });
-const undo = (id: string, as = key) => api.call("DELETE", `/v1/edits/${id}`, { key: as });
-
-async function edited(body: object = {}, changes = {}, name?: string): Promise<Edit> {
-  const { id } = await post({ facts: [FRANCE], ...body });
-  await trainer.solve(changes, name);
-  return get(id);
-}
-
-/** Uploads an adapter of ones on a layer's query projection. */
-async function uploadLora(rank: number): Promise<{ id: string; models: string[] }> {
-  const config = {
-    ...{ peft_type: "LORA", r: rank, lora_alpha: 1, task_type: "CAUSAL_LM" },
-    target_modules: ["layers.0.self_attn.q_proj"],
-  };
-  const name = "base_model.model.model.layers.0.self_attn.q_proj";
-  const width = TINY_CONFIG.hidden_size;
-  const ones = (shape: [number, number]) => f32(shape, new Array(shape[0] * shape[1]).fill(1));
-  const tensors = new Map([
-    [`${name}.lora_A.weight`, ones([rank, width])],
-    [`${name}.lora_B.weight`, ones([width, rank])],
-  ]);
-  return api.call("POST", "/v1/deltas", { key, body: adapterForm(adapterFiles(config, tensors), { model: BASE }) });
-}
-
-/** The log-probabilities of the likeliest next tokens. */
-async function answer(model: string, deltas: readonly object[] = [], as = key) {
-  const body = { model, prompt: "ahoy there", max_tokens: 3, temperature: 0, logprobs: 5, deltas };
-  const { choices } = await api.call<{ choices: { text: string; logprobs: { top_logprobs: object[] } }[] }>(
-    "POST",
-    "/v1/completions",
-    { key: as, body },
-  );
-  return choices[0]!.logprobs.top_logprobs;
-}
 
 describe("POST /v1/edits", () => {
   it("queues a job on the lane for edits, and shows the facts meanwhile", async () => {
@@ -207,6 +144,25 @@ describe("POST /v1/edits", () => {
     for (const { id } of [waited, short]) await undo(id);
   });
 
+  it("counts the facts that the model knows already where there is nothing else to edit", async () => {
+    const { id } = await post({ facts: [FRANCE, PERU] });
+    const { lease, facts } = await trainer.leaseEdit();
+    await trainer.keep(lease, EDIT_REPORT_FILE, {
+      ...editReport(facts, { published: false, changes: [] }),
+      facts: editReport(facts).facts.map((fact) => ({ ...fact, status: "already_known", reason: "It says so." })),
+    });
+    const error = { code: "invalid_request", message: "All are known.", param: "training_file" };
+    await api.call("POST", `/v1/trainer/jobs/${lease.job}/fail`, trainer.held(lease, { error }));
+    const counts = { total: 2, edited: 0, failed: 0, already_known: 2, skipped: 0 };
+    expect(await get(id)).toMatchObject({
+      ...{ status: "failed", delta: null, fact_counts: counts, error: { param: "facts" } },
+      facts: [{ status: "already_known" }, { status: "already_known" }],
+    });
+    const { data } = await api.call<{ data: EditSummary[] }>("GET", "/v1/edits", { key });
+    expect(data.find((one) => one.id === id)).toMatchObject({ fact_counts: counts });
+    await undo(id);
+  });
+
   it("has failed where nothing was published, and says so", async () => {
     const { id } = await post({ facts: [FRANCE] });
     const { lease, facts } = await trainer.leaseEdit();
@@ -296,116 +252,6 @@ describe("POST /v1/edits", () => {
   });
 });
 
-describe("an edit on other deltas", () => {
-  it("is served with them by name, and without by its delta", async () => {
-    const first = await edited();
-    const second = await edited({ model: first.fine_tuned_model, facts: [PERU] });
-    expect(second.deltas).toEqual([{ id: first.delta, weight: 1 }]);
-    expect(second).toMatchObject({ model: first.fine_tuned_model, base: BASE });
-    const both = await answer(BASE, [{ id: first.delta! }, { id: second.delta! }]);
-    expect(await answer(second.fine_tuned_model!)).toEqual(both);
-    expect(await answer(BASE, [{ id: second.delta! }])).not.toEqual(both);
-    expect(await answer(BASE, [{ id: second.fine_tuned_model! }])).toEqual(await answer(BASE, [{ id: second.delta! }]));
-    expect(await api.call("GET", `/v1/models/${second.fine_tuned_model}`, { key })).toMatchObject({
-      on_top_of: [{ id: first.delta, weight: 1 }],
-    });
-    const weighed = await edited({ deltas: [{ id: first.fine_tuned_model!, weight: 0.5 }], facts: [PERU] });
-    expect(weighed.deltas).toEqual([{ id: first.delta, weight: 0.5 }]);
-    // What the trainer gets of the deltas: also their keys.
-    const third = await post({ model: second.fine_tuned_model, facts: [{ ...PERU, target_new: "Lima" }] });
-    expect(third.deltas.map(({ id }) => id).sort()).toEqual([first.delta, second.delta].sort());
-    const { lease } = await trainer.leaseEdit();
-    expect(lease.models).toHaveLength(2);
-    for (const { files } of lease.models) {
-      const keys = files.find(({ name }) => name === EDIT_FILE)!;
-      expect(decodeEditFile(await (await trainer.read(lease, keys.path)).bytes()).facts).toHaveLength(1);
-    }
-    // Nothing beneath a solve can go meanwhile.
-    for (const path of [`/v1/edits/${first.id}`, `/v1/deltas/${first.delta}`, `/v1/models/${first.fine_tuned_model}`]) {
-      expect(await api.refusal("DELETE", path, { key })).toMatchObject({ code: "conflict" });
-    }
-    await undo(third.id);
-    expect((await trainer.heartbeat(lease)).cancel).toBe(true);
-    // Undone, the first is no longer beneath the second.
-    await undo(first.id);
-    expect((await get(second.id)).deltas).toEqual([]);
-    expect(await answer(second.fine_tuned_model!)).toEqual(await answer(BASE, [{ id: second.delta! }]));
-    for (const { id } of [second, weighed]) await undo(id);
-  });
-
-  it("is refused on a full fine-tune, on another tenant's, and where no rank is left", async () => {
-    const file = await api.dataset(key);
-    const method = { type: "supervised", supervised: { peft: { type: "full" } } };
-    const job = { model: BASE, training_file: file, method };
-    await api.call("POST", "/v1/fine_tuning/jobs", { key, body: job });
-    const lease = (await trainer.lease())!;
-    const full = await publishModel(lease);
-    expect(await refusal({ model: full })).toMatchObject({
-      param: "model",
-      message: expect.stringContaining("full fine-tune"),
-    });
-    const facts = await api.dataset(key, [FRANCE]);
-    const edit = await edited();
-    const direct = { training_file: facts, method: { type: "edit" } };
-    expect(
-      await api.refusal("POST", "/v1/fine_tuning/jobs", { key, body: { ...direct, model: edit.fine_tuned_model } }),
-    ).toMatchObject({ param: "model", message: expect.stringContaining("starts from a base model") });
-    const stage = { name: "a", method: { type: "edit" } };
-    const pipeline = { model: BASE, training_file: facts, method: { type: "pipeline", pipeline: { stages: [stage] } } };
-    expect(await api.refusal("POST", "/v1/fine_tuning/jobs", { key, body: pipeline })).toMatchObject({
-      message: expect.stringContaining("no stages of the type edit"),
-    });
-    const second = await edited({ model: edit.fine_tuned_model, facts: [PERU] });
-    const onTuned = { model: second.fine_tuned_model, training_file: file };
-    expect(await api.refusal("POST", "/v1/fine_tuning/jobs", { key, body: onTuned })).toMatchObject({
-      param: "model",
-      message: expect.stringContaining("stands on other deltas"),
-    });
-    for (const { id } of [second, edit]) await undo(id);
-    await api.call("DELETE", `/v1/models/${full}`, { key });
-  });
-
-  it("keeps the deltas that it stands on, and its facts, from being deleted", async () => {
-    const delta = await uploadLora(1);
-    const edit = await edited({ model: delta.models[0] });
-    expect(edit.deltas).toEqual([{ id: delta.id, weight: 1 }]);
-    for (const path of [`/v1/deltas/${delta.id}`, `/v1/models/${delta.models[0]}`]) {
-      expect(await api.refusal("DELETE", path, { key })).toMatchObject({
-        code: "conflict",
-        message: expect.stringContaining(`The model ${edit.fine_tuned_model} stands on this delta`),
-      });
-    }
-    const { data } = await api.call<{ data: { id: string }[] }>("GET", "/v1/files?purpose=edit", { key });
-    expect(await api.refusal("DELETE", `/v1/files/${data[0]!.id}`, { key })).toMatchObject({
-      code: "conflict",
-      message: expect.stringContaining(`the facts of the edit ${edit.id}`),
-    });
-    await undo(edit.id);
-    await api.call("DELETE", `/v1/deltas/${delta.id}`, { key });
-  });
-
-  it("may be what an alias points to, which then keeps it", async () => {
-    const edit = await edited();
-    const alias = { id: "capitals", model: edit.fine_tuned_model };
-    await api.call("POST", "/v1/aliases", { key, body: alias });
-    expect(await answer("capitals")).toEqual(await answer(edit.fine_tuned_model!));
-    const onAlias = await edited({ model: "capitals", facts: [PERU] });
-    expect(onAlias.deltas).toEqual([{ id: edit.delta, weight: 1 }]);
-    expect(await api.refusal("DELETE", `/v1/edits/${edit.id}`, { key })).toMatchObject({
-      code: "conflict",
-      message: expect.stringContaining("The alias capitals points to"),
-    });
-    expect((await get(edit.id)).status).toBe("succeeded");
-    await api.call("DELETE", "/v1/aliases/capitals", { key });
-    for (const path of [`/v1/deltas/${edit.delta}`, `/v1/models/${edit.fine_tuned_model}`]) {
-      expect(await api.refusal("DELETE", path, { key })).toMatchObject({
-        message: expect.stringContaining(`DELETE /v1/edits/${edit.id} undoes it`),
-      });
-    }
-    for (const { id } of [onAlias, edit]) await undo(id);
-  });
-});
-
 describe("GET /v1/edits", () => {
   it("lists them newest first, by pages and by model, without facts", async () => {
     const [a, b] = [await post({ facts: [FRANCE] }), await post({ facts: [PERU] })];
@@ -422,292 +268,3 @@ describe("GET /v1/edits", () => {
     expect(await trainer.lease({ lanes: ["edits"] })).toBeUndefined();
   });
 });
-
-describe("taking a fact out", () => {
-  it("serves as it was until the others are solved again, then under the same name", async () => {
-    const edit = await edited({ facts: [FRANCE, PERU], options: { steps: 7 } });
-    const before = await answer(edit.fine_tuned_model!);
-    await api.call("POST", "/v1/aliases", { key, body: { id: "kept", model: edit.fine_tuned_model } });
-    const second = await edited({ model: "kept", facts: [{ ...PERU, prompt: "Peru is in", target_new: "Asia" }] });
-    expect(await api.refusal("DELETE", `/v1/edits/${edit.id}/facts/2`, { key })).toMatchObject({
-      status: 404,
-      param: "fact",
-    });
-    const started = await api.call<Edit>("DELETE", `/v1/edits/${edit.id}/facts/0?wait=0.05`, { key });
-    expect(started).toMatchObject({ status: "succeeded", removal: { fact: 0, status: "queued", error: null } });
-    expect(started.facts).toHaveLength(2);
-    expect(await answer(edit.fine_tuned_model!)).toEqual(before);
-    expect(await api.refusal("DELETE", `/v1/edits/${edit.id}/facts/0`, { key })).toMatchObject({ code: "conflict" });
-    expect(await refusal({ model: edit.fine_tuned_model })).toMatchObject({
-      code: "conflict",
-      message: expect.stringContaining("A fact is being taken out"),
-    });
-    const { facts, lease, model } = await trainer.solve();
-    expect(facts).toMatchObject([PERU]);
-    expect(lease.method).toMatchObject({ edit: { options: { steps: 7 } } });
-    expect(model).toBe(edit.fine_tuned_model);
-    const after = await get(edit.id);
-    expect(after).toMatchObject({ fact_counts: { total: 1 }, removal: null, fine_tuned_model: edit.fine_tuned_model });
-    expect(after.facts).toMatchObject([{ index: 0, prompt: PERU.prompt }]);
-    expect(after.delta).not.toBe(edit.delta);
-    expect((await api.refusal("GET", `/v1/deltas/${edit.delta}`, { key })).status).toBe(404);
-    expect(await answer("kept")).not.toEqual(before);
-    expect(await answer("kept")).toEqual(await answer(BASE, [{ id: after.delta! }]));
-    // What was solved on it stands on what it is now.
-    expect((await get(second.id)).deltas).toEqual([{ id: after.delta, weight: 1 }]);
-    await api.call("DELETE", "/v1/aliases/kept", { key });
-    await undo(second.id);
-    // The last fact takes the edit with it.
-    expect(await api.call("DELETE", `/v1/edits/${edit.id}/facts/0`, { key })).toEqual({
-      id: edit.id,
-      object: "edit",
-      deleted: true,
-    });
-    expect((await api.call<{ data: object[] }>("GET", "/v1/files?purpose=edit", { key })).data).toEqual([]);
-  });
-
-  it("leaves the edit as it was if the others cannot be solved, and says why", async () => {
-    const edit = await edited({ facts: [FRANCE, PERU] });
-    const removal = (wait: string) => api.call<Edit>("DELETE", `/v1/edits/${edit.id}/facts/1?wait=${wait}`, { key });
-    await removal("false");
-    const { lease } = await trainer.leaseEdit();
-    const error = { code: "non_finite", message: "It does not converge.", param: null };
-    await api.call("POST", `/v1/trainer/jobs/${lease.job}/fail`, trainer.held(lease, { error }));
-    expect(await get(edit.id)).toMatchObject({
-      status: "succeeded",
-      delta: edit.delta,
-      removal: { fact: 1, status: "failed", error },
-      facts: [{ index: 0 }, { index: 1 }],
-    });
-    await removal("false");
-    const next = await trainer.leaseEdit();
-    await trainer.finish(next.lease, null);
-    expect((await get(edit.id)).removal).toMatchObject({
-      status: "failed",
-      error: { message: expect.stringContaining("None of the facts") },
-    });
-    await removal("false");
-    await api.call("POST", `/v1/edits/${edit.id}/cancel`, { key });
-    expect((await get(edit.id)).removal).toMatchObject({ status: "cancelled" });
-    expect(await get(edit.id)).toMatchObject({ status: "succeeded", delta: edit.delta });
-    expect((await api.call<{ data: object[] }>("GET", "/v1/files?purpose=edit", { key })).data).toHaveLength(1);
-    await undo(edit.id);
-    const queued = await post({ facts: [FRANCE, PERU] });
-    expect(await api.refusal("DELETE", `/v1/edits/${queued.id}/facts/0`, { key })).toMatchObject({ code: "conflict" });
-    await undo(queued.id);
-  });
-});
-
-describe("an edit's files", () => {
-  const files = async (purpose: string) =>
-    (await api.call<{ data: { id: string; filename: string }[] }>("GET", `/v1/files?purpose=${purpose}`, { key })).data;
-  const reports = async () => (await files("fine-tune-results")).filter(({ filename }) => filename === "edit.json");
-
-  it("stay while the edit needs them, and go with it", async () => {
-    const edit = await edited();
-    const [report] = await reports();
-    expect(await api.refusal("DELETE", `/v1/files/${report!.id}`, { key })).toMatchObject({
-      code: "conflict",
-      message: expect.stringContaining(`the report of the edit ${edit.id}`),
-    });
-    const [facts] = await files("edit");
-    const body = { model: BASE, training_file: facts!.id, method: { type: "edit" } };
-    const { id: job } = await api.call<{ id: string }>("POST", "/v1/fine_tuning/jobs", { key, body });
-    expect(await api.refusal("DELETE", `/v1/edits/${edit.id}`, { key })).toMatchObject({
-      code: "conflict",
-      message: expect.stringContaining(job),
-    });
-    expect((await get(edit.id)).status).toBe("succeeded");
-    await api.call("POST", `/v1/fine_tuning/jobs/${job}/cancel`, { key });
-    await undo(edit.id);
-    expect([...(await reports()), ...(await files("edit"))]).toEqual([]);
-  });
-
-  it("go where a fact could not be taken out", async () => {
-    const edit = await edited({ facts: [FRANCE, PERU] });
-    const removal = () => api.call<Edit>("DELETE", `/v1/edits/${edit.id}/facts/1?wait=false`, { key });
-    const error = { code: "non_finite", message: "It does not converge.", param: null };
-    for (const ending of ["nothing", "failed", "cancelled"]) {
-      await removal();
-      const { lease, facts } = await trainer.leaseEdit();
-      await trainer.keep(lease, EDIT_REPORT_FILE, editReport(facts, { published: false }));
-      if (ending === "nothing") await trainer.finish(lease, null);
-      else if (ending === "cancelled") await api.call("POST", `/v1/edits/${edit.id}/cancel`, { key });
-      else await api.call("POST", `/v1/trainer/jobs/${lease.job}/fail`, trainer.held(lease, { error }));
-      expect(await reports()).toHaveLength(1);
-    }
-    await undo(edit.id);
-    expect(await reports()).toEqual([]);
-  });
-
-  it("says so where the texts of its statistics are gone", async () => {
-    const statistics = await api.dataset(key, [{ text: "Call me Ishmael." }]);
-    const edit = await edited({ facts: [FRANCE, PERU], statistics_file: statistics });
-    await api.call("DELETE", `/v1/files/${statistics}`, { key });
-    expect(await api.refusal("DELETE", `/v1/edits/${edit.id}/facts/0`, { key })).toMatchObject({
-      code: "conflict",
-      message: expect.stringContaining(`the texts of ${statistics}, which was deleted`),
-    });
-    await undo(edit.id);
-  });
-});
-
-describe("POST /v1/edits/merge", () => {
-  const merge = (body: object) => api.call<Edit>("POST", "/v1/edits/merge", { key, body });
-
-  it("makes an edit whose delta is their exact sum", async () => {
-    const first = await edited();
-    const second = await edited({ model: first.fine_tuned_model, facts: [PERU] });
-    const sum = await merge({ edits: [first.id, second.id], suffix: "sum", metadata: { a: "b" } });
-    expect(sum).toMatchObject({
-      status: "succeeded",
-      merged_from: [first.id, second.id],
-      deltas: [],
-      job: null,
-      scores: null,
-      fact_counts: { total: 2 },
-      metadata: { a: "b" },
-      facts: [
-        { index: 0, prompt: FRANCE.prompt, status: "edited" },
-        { index: 1, prompt: PERU.prompt },
-      ],
-    });
-    expect(sum.fine_tuned_model).toMatch(/^ft:edit-base:editor:sum:/);
-    const separate = await answer(second.fine_tuned_model!);
-    const together = await answer(sum.fine_tuned_model!);
-    const numbers = (top: readonly object[]) => top.flatMap((each) => Object.values(each) as number[]);
-    for (const [index, value] of numbers(together).entries()) expect(value).toBeCloseTo(numbers(separate)[index]!, 3);
-    const folder = await env.BLOBS.list({ prefix: "tenants/editor/deltas/" });
-    const keyFiles = folder.objects.filter(({ key }) => key.endsWith(EDIT_FILE));
-    const counts = await Promise.all(
-      keyFiles.map(async ({ key }) => decodeEditFile(await (await env.BLOBS.get(key))!.bytes()).facts.length),
-    );
-    expect(counts.sort()).toEqual([1, 1, 2]);
-    // An equal sum is found as it is.
-    expect((await merge({ edits: [first.id, second.id], suffix: "sum" })).id).toBe(sum.id);
-    expect(await api.refusal("DELETE", `/v1/edits/${sum.id}/facts/0`, { key })).toMatchObject({
-      code: "conflict",
-      message: expect.stringContaining("is a sum of others"),
-    });
-    for (const { id } of [first, second]) await undo(id);
-    expect(await answer(sum.fine_tuned_model!)).toEqual(together);
-    await undo(sum.id);
-  });
-
-  it("leaves nothing of a sum that it refuses", async () => {
-    const below = await edited();
-    const one = await edited({ deltas: [{ id: below.delta! }], facts: [PERU] }, {}, "twin");
-    const twin = await edited({ deltas: [{ id: below.delta! }], facts: [PERU] }, {}, "twin");
-    const half = await edited({ deltas: [{ id: below.delta!, weight: 0.5 }], facts: [PERU] });
-    const refused = (edits: readonly Edit[]) =>
-      api.refusal("POST", "/v1/edits/merge", { key, body: { edits: edits.map(({ id }) => id) } });
-    const count = async () => (await api.call<{ data: object[] }>("GET", "/v1/deltas", { key })).data.length;
-    const before = await count();
-    expect(await refused([one, half])).toMatchObject({
-      param: "edits",
-      message: expect.stringContaining("with the weights 1 and 0.5"),
-    });
-    expect(await refused([one, twin])).toMatchObject({ param: "edits[1]" });
-    expect(await count()).toBe(before);
-    for (const { id } of [half, twin, one, below]) await undo(id);
-  });
-
-  it("refuses a sum that cannot be served on what it stands on", async () => {
-    const tooHigh = await refusal({ options: { rank: 60_000 } });
-    const most = Number(/at most (\d+)/.exec(tooHigh.message)![1]);
-    const large = await uploadLora(most - 1);
-    const edits: Edit[] = [];
-    for (const fact of [FRANCE, PERU]) edits.push(await edited({ model: large.models[0], facts: [fact] }));
-    expect(
-      await api.refusal("POST", "/v1/edits/merge", { key, body: { edits: edits.map(({ id }) => id) } }),
-    ).toMatchObject({ param: "edits", message: expect.stringContaining("with the deltas that they stand on") });
-    for (const { id } of edits) await undo(id);
-    await api.call("DELETE", `/v1/deltas/${large.id}`, { key });
-  });
-
-  it("refuses edits that have no delta, are named twice, or are none", async () => {
-    const queued = await post({ facts: [FRANCE] });
-    for (const edits of [[queued.id, queued.id], [queued.id], [queued.id, "edit-none"]]) {
-      const refused = await api.refusal("POST", "/v1/edits/merge", { key, body: { edits } });
-      expect(["edits", "edit_id"]).toContain(refused.param);
-    }
-    const other = await post({ facts: [PERU] });
-    expect(await api.refusal("POST", "/v1/edits/merge", { key, body: { edits: [queued.id, other.id] } })).toMatchObject(
-      { param: "edits", message: expect.stringContaining("is queued and has no delta") },
-    );
-    for (const { id } of [queued, other]) await undo(id);
-  });
-});
-
-describe("POST /v1/edits/check", () => {
-  const check = (body: object) =>
-    api.call<EditCheck>("POST", "/v1/edits/check", { key, body: { model: BASE, facts: [FRANCE], ...body } });
-
-  it("compares texts at once, with the edits that the facts would be solved on", async () => {
-    const edit = await edited({ facts: [PERU, FRANCE] });
-    expect((await check({ wait: false, facts: [{ ...FRANCE, target_new: "Nice" }] })).conflicts).toEqual([]);
-    const found = await check({
-      ...{ model: edit.fine_tuned_model, wait: false },
-      facts: [{ ...FRANCE, target_new: "Nice" }, PERU, { ...PERU, target_new: "Lima" }],
-    });
-    expect(found).toMatchObject({ object: "edit.check", keys: "not_compared", error: null });
-    expect(found.conflicts).toMatchObject([
-      { kind: "contradicting_targets", fact: 0, with: { edit: edit.id, fact: 1, target_new: "Lyon" } },
-      { kind: "same_subject_and_relation", fact: 1, with: { edit: edit.id, fact: 0 } },
-      { kind: "contradicting_targets", fact: 2, with: { edit: edit.id, fact: 0 } },
-      { kind: "contradicting_targets", fact: 2, with: { edit: null, fact: 1 } },
-    ]);
-    expect(
-      await api.refusal("POST", "/v1/edits/check", {
-        key,
-        body: { model: BASE, facts: [{ ...FRANCE, subject: "x" }] },
-      }),
-    ).toMatchObject({ param: "facts[0].subject" });
-    await undo(edit.id);
-  });
-
-  it("has a trainer compare keys, and leaves nothing of it", async () => {
-    const edit = await edited();
-    const conflict = {
-      ...{ kind: "interfering_keys" as const, fact: 0, angle_degrees: 12, message: "close" },
-      with: { edit: edit.delta, fact: 0, prompt: FRANCE.prompt, target_new: "Lyon" },
-    };
-    const [found] = await Promise.all([
-      check({ model: edit.fine_tuned_model, facts: [PERU], wait: 60 }),
-      expect
-        .poll(
-          () =>
-            trainer
-              .check([conflict])
-              .then(({ job }) => job)
-              .catch(() => null),
-          { timeout: 30_000 },
-        )
-        .not.toBeNull(),
-    ]);
-    expect(found).toMatchObject({
-      keys: "compared",
-      conflicts: [{ kind: "interfering_keys", angle_degrees: 12, with: { edit: edit.id } }],
-    });
-    expect(await check({ wait: 0.05 })).toMatchObject({ keys: "not_compared", conflicts: [] });
-    expect(await trainer.lease({ lanes: ["edits"] })).toBeUndefined();
-    await undo(edit.id);
-    expect((await api.call<{ data: object[] }>("GET", "/v1/files?purpose=edit", { key })).data).toEqual([]);
-    expect((await api.call<{ data: object[] }>("GET", "/v1/edits", { key })).data).toEqual([]);
-    expect((await api.call<{ data: object[] }>("GET", "/v1/files?purpose=fine-tune-results", { key })).data).toEqual(
-      [],
-    );
-  });
-});
-
-/** Publishes a complete model as a job's result. */
-async function publishModel(lease: Lease): Promise<string> {
-  const folder = tinyBase({ "config.json": json(TINY_CONFIG), "model.safetensors": strongWeights() });
-  const files = await fileList(folder);
-  const digest = await folderDigest(files);
-  for (const [name, body] of folder) {
-    const path = `/v1/trainer/jobs/${lease.job}/artefacts/model/${digest}/${name}`;
-    await api.call("PUT", path, { key: TRAINER_TOKEN, headers: await storing(lease, body), body });
-  }
-  return (await trainer.complete(lease, { kind: "model", digest, files })).model;
-}

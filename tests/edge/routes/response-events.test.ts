@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import type { GoodEvent } from "../../../edge/asking/generation.ts";
 import { usageCounts } from "../../../edge/routes/answer.ts";
-import type { GoodEvent } from "../../../edge/routes/generation.ts";
 import {
   endedResponse,
   type ResponseHead,

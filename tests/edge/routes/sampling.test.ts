@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { chatSampling, completionSampling, engineMessages, promptList } from "../../../edge/routes/sampling.ts";
+import { chatSampling, completionSampling, promptList } from "../../../edge/routes/sampling.ts";
 import { CreateChatCompletion } from "../../../shared/api/chat.ts";
 import { CreateCompletion } from "../../../shared/api/completions.ts";
 import { FOREIGN_FIELDS, type ForeignField } from "../../../shared/api/foreign-fields.ts";
@@ -72,32 +72,6 @@ describe("sampling", () => {
     );
     expect(chat({ logprobs: false }).topLogprobs).toBeNull();
   });
-});
-
-it("messages are text with roles that templates know", () => {
-  expect(
-    engineMessages([
-      {
-        role: "developer",
-        content: [
-          { type: "text", text: "a" },
-          { type: "text", text: "b" },
-        ],
-      },
-      { role: "user", content: "b", name: "alice" },
-      { role: "assistant", content: "c", refusal: "not shown", reasoning_content: "so", parsed: null },
-      { role: "assistant", refusal: "no" },
-      { role: "assistant", content: [{ type: "refusal", refusal: "never" }] },
-      { role: "assistant" },
-    ]),
-  ).toEqual([
-    { role: "system", content: "ab" },
-    { role: "user", content: "b", name: "alice" },
-    { role: "assistant", content: "c", reasoning_content: "so" },
-    { role: "assistant", content: "no" },
-    { role: "assistant", content: "never" },
-    { role: "assistant", content: "" },
-  ]);
 });
 
 it("prompts are a list", () => {

@@ -36,18 +36,10 @@ describe("CandidateInputs", () => {
     }
   });
 
-  it("puts tokens that follow each other at places of their own, and hides nothing", async () => {
+  it("shows again what another call has hidden", async () => {
     const { inputs } = await make();
-    // What another call has hidden is seen again.
     inputs.with(4, 4, () => {});
-    inputs.inOrder(3, 2, ({ positions, bias }) => {
-      expect([...positions!.view()]).toEqual([2n, 3n, 4n]);
-      expect([positions!.shape, bias!.shape]).toEqual([
-        [1, 3],
-        [1, 1, 3, 5],
-      ]);
-      expect([...bias!.view()]).toEqual(new Array(15).fill(0));
-    });
+    inputs.with(1, 7, ({ bias }) => expect([...bias!.view()]).toEqual(new Array(8).fill(0)));
   });
 
   it("takes its handles back, also when the run fails", async () => {

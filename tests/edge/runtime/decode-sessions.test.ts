@@ -54,6 +54,17 @@ describe("DecodeSessions", () => {
     expect(sessions.count).toBe(6);
   });
 
+  it("keeps chunks that give every position apart from those that do not", async () => {
+    const sessions = await make();
+    const step = sessions.for(NO_FEATURES);
+    const each = sessions.for(NO_FEATURES, "each");
+    expect(each).not.toBe(step);
+    expect(each.session.outputNames).toEqual(expect.arrayContaining(["each", "finals", "logits"]));
+    expect(step.session.outputNames).not.toContain("each");
+    expect(sessions.for(NO_FEATURES)).toBe(step);
+    expect(sessions.for(NO_FEATURES, "each")).toBe(each);
+  });
+
   it("runs a step of one row by a session that takes rows apart, where there is no other", async () => {
     const sessions = await make();
     const apart = sessions.for(NO_FEATURES, "apart");

@@ -1,6 +1,6 @@
 /** `Decoder.prefillEach`, held to prefilling a position at a time. */
 import { describe, expect, it } from "vitest";
-import type { Decoder } from "../../../edge/runtime/decoder.ts";
+import type { PrefillChunk } from "../../../edge/runtime/decoder.ts";
 import { BARE, type RowDeltas } from "../../../edge/runtime/serving-delta.ts";
 import { largestDifference, PARTS, type Part, randomDelta, rowOf, TINY, tinyParts } from "./tiny-model.ts";
 
@@ -8,11 +8,6 @@ const TOKENS = [5, 9, 2, 33, 17, 40, 21, 3, 55, 20, 3, 0, 63, 12];
 const SLOT = 1;
 
 type Parts = Awaited<ReturnType<typeof tinyParts>>;
-interface Result {
-  readonly logits: Float32Array;
-  readonly final: Float32Array;
-}
-
 async function partsWith(row: RowDeltas): Promise<Parts> {
   const parts = await tinyParts();
   parts.decoder.arrange([BARE, row, BARE]);
@@ -20,44 +15,43 @@ async function partsWith(row: RowDeltas): Promise<Parts> {
   return parts;
 }
 
-/** After each token. */
-function oneByOne({ decoder, weights }: Parts, row: RowDeltas): Result[] {
+/** The logits after each token. */
+function oneByOne({ decoder, weights }: Parts, row: RowDeltas): Float32Array[] {
   let start = row.prefixTokens;
   if (row.virtualTokens > 0) decoder.prefill(weights, { slot: SLOT, start, virtual: row.virtualTokens, tokens: [] });
   start += row.virtualTokens;
-  return TOKENS.map((token, i) => {
-    const logits = decoder.prefill(weights, { slot: SLOT, start: start + i, virtual: 0, tokens: [token] }).slice();
-    return { logits, final: decoder.final().slice() };
+  return TOKENS.map((token, i) =>
+    decoder.prefill(weights, { slot: SLOT, start: start + i, virtual: 0, tokens: [token] }).slice(),
+  );
+}
+
+/** The chunks of the tokens, with the row's virtual tokens in the first. */
+function chunksOf(row: RowDeltas, sizes: readonly number[]): PrefillChunk[] {
+  let [start, from] = [row.prefixTokens, 0];
+  return sizes.map((size, i) => {
+    const virtual = i === 0 ? row.virtualTokens : 0;
+    const chunk = { slot: SLOT, start, virtual, tokens: TOKENS.slice(from, from + size) };
+    start += virtual + chunk.tokens.length;
+    from += size;
+    return chunk;
   });
 }
 
-function inChunks({ decoder, weights }: Parts, row: RowDeltas, sizes: readonly number[]): Result[] {
-  const results: Result[] = [];
-  let [start, from] = [row.prefixTokens, 0];
-  for (const [i, size] of sizes.entries()) {
-    const virtual = i === 0 ? row.virtualTokens : 0;
-    const tokens = TOKENS.slice(from, from + size);
-    const logits = decoder.prefillEach(weights, { slot: SLOT, start, virtual, tokens });
-    for (let at = virtual; at < virtual + tokens.length; at++) {
-      const own = logits.slice(at * TINY.vocabSize, (at + 1) * TINY.vocabSize);
-      results.push({ logits: own, final: finalOf(decoder, at) });
-    }
-    start += virtual + tokens.length;
-    from += size;
-  }
-  return results;
+function inChunks({ decoder, weights }: Parts, row: RowDeltas, sizes: readonly number[]): Float32Array[] {
+  return chunksOf(row, sizes).flatMap((chunk) => {
+    const { each } = decoder.prefillEach(weights, chunk);
+    expect(each).toHaveLength((chunk.virtual + chunk.tokens.length) * TINY.vocabSize);
+    return chunk.tokens.map((_, i) => {
+      const at = chunk.virtual + i;
+      return each.slice(at * TINY.vocabSize, (at + 1) * TINY.vocabSize);
+    });
+  });
 }
 
-const finalOf = (decoder: Decoder, at: number) => decoder.final(at).slice();
-
-function worst(got: readonly Result[], expected: readonly Result[]): number {
+function worst(got: readonly Float32Array[], expected: readonly Float32Array[]): number {
   expect(got).toHaveLength(expected.length);
   const size = (values: Float32Array) => Math.max(1, ...values.map(Math.abs));
-  const differences = got.flatMap(({ logits, final }, i) => [
-    largestDifference(logits, expected[i]!.logits) / size(expected[i]!.logits),
-    largestDifference(final, expected[i]!.final) / size(expected[i]!.final),
-  ]);
-  return Math.max(...differences);
+  return Math.max(...got.map((logits, i) => largestDifference(logits, expected[i]!) / size(expected[i]!)));
 }
 
 const rowWith = (parts: readonly Part[]) => rowOf("a", randomDelta("a", parts));
@@ -67,7 +61,7 @@ describe("prefillEach", () => {
     ["nothing", BARE],
     ...PARTS.map((part): [string, RowDeltas] => [part, rowWith([part])]),
     ["everything", rowWith(PARTS)],
-  ])("gives the logits and final states of every position, on a row with %s", async (_, row) => {
+  ])("gives the logits of every position, on a row with %s", async (_, row) => {
     const expected = oneByOne(await partsWith(row), row);
     for (const sizes of [
       [10, 4],
@@ -76,21 +70,34 @@ describe("prefillEach", () => {
     ]) {
       expect(worst(inChunks(await partsWith(row), row, sizes), expected), `chunks of ${sizes}`).toBeLessThan(4e-6);
     }
-    expect(largestDifference(expected[0]!.logits, expected[1]!.logits)).toBeGreaterThan(1e-2);
+    expect(largestDifference(expected[0]!, expected[1]!)).toBeGreaterThan(1e-2);
   });
 
-  it("leaves the row as prefilling does, and its neighbours alone", async () => {
-    const row = rowWith(["factors", "scales"]);
+  it.each<[name: string, row: RowDeltas]>([
+    ["nothing", BARE],
+    ["everything", rowWith(PARTS)],
+  ])("gives and leaves the bits of a plain prefill, on a row with %s", async (_, row) => {
     const filled = async (each: boolean) => {
       const parts = await partsWith(row);
-      const chunk = { slot: SLOT, start: 0, virtual: 0, tokens: TOKENS };
-      const before = Object.values(parts.slab.window(0, 1).past).map((tensor) => tensor.view().slice());
-      if (each) parts.decoder.prefillEach(parts.weights, chunk);
-      else parts.decoder.prefill(parts.weights, chunk);
-      const after = Object.values(parts.slab.window(0, 1).past).map((tensor) => tensor.view().slice());
-      expect(after).toEqual(before);
-      return parts.decoder.decode(parts.weights, SLOT, [{ token: 7, position: TOKENS.length }]).slice();
+      const { decoder, weights, slab } = parts;
+      const results = chunksOf(row, [9, 5]).map((chunk) => {
+        const logits = each ? decoder.prefillEach(weights, chunk).logits : decoder.prefill(weights, chunk);
+        return { logits: logits.slice(), final: decoder.final().slice() };
+      });
+      const cache = Object.values(slab.window(0, 3).past).map((tensor) => tensor.view().slice());
+      return { results, cache };
     };
-    expect(largestDifference(await filled(true), await filled(false))).toBeLessThan(4e-6);
+    expect(await filled(true)).toEqual(await filled(false));
+  });
+
+  it("gives what a prefill reads too", async () => {
+    const { decoder, weights } = await partsWith(BARE);
+    const reads = { taps: ["layers.0"], exits: [0] };
+    const chunk = { slot: SLOT, start: 0, virtual: 0, tokens: TOKENS };
+    const read = () => ({ tap: decoder.tap("layers.0", 3).slice(), exit: decoder.exit(0).slice() });
+    decoder.prefill(weights, chunk, reads);
+    const expected = read();
+    decoder.prefillEach(weights, chunk, reads);
+    expect(read()).toEqual(expected);
   });
 });

@@ -44,6 +44,8 @@ describe("encodePrompts", () => {
     const control = gpt2.tokenizer.control.get("<|im_end|>")!;
     const [text] = (await encoded(wide, { kind: "text", prompts: ["<|im_end|>"] })) as [number[]];
     expect(text).not.toContain(control);
+    const read = { kind: "text", prompts: ["a<|im_end|>"], readsControl: true } as const;
+    expect(await encoded(wide, read)).toEqual([[...gpt2.tokenizer.encode("a"), control]]);
     expect(gpt2.tokenizer.decode(text)).toBe("<|im_end|>");
     const messages = [{ role: "user", content: "<|im_end|>" }] as const;
     const [chat] = (await encoded(wide, { kind: "chat", messages })) as [number[]];
@@ -113,6 +115,7 @@ describe("tokenLimit", () => {
     expect(tokenLimit(model, 10, { requested: 54, param: "messages", positionsBefore: 0 })).toBe(54);
     expect(tokenLimit(model, 10, { requested: null, param: "messages", positionsBefore: 0 })).toBe(54);
     expect(tokenLimit(model, 63, { requested: null, param: "messages", positionsBefore: 0 })).toBe(1);
+    expect(tokenLimit(model, 64, { requested: 0, param: "prompt", positionsBefore: 0 })).toBe(0);
   });
 
   it("leaves out the positions that deltas fill", () => {
@@ -122,6 +125,7 @@ describe("tokenLimit", () => {
 
   it.each<[tokens: number, requested: number | null, param: string, message: string, lead?: number]>([
     [64, null, "prompt", "this model's context is 64 tokens, but the prompt has 64; shorten the prompt"],
+    [65, 0, "prompt", "this model's context is 64 tokens, but the prompt has 65; shorten the prompt"],
     [
       40,
       null,

@@ -86,7 +86,7 @@ export function editReport(facts: readonly EditFact[], changes: Partial<EditRepo
     ],
     statistics: { source: "corpus", tokens: 1000, convergence: [{ tokens: 1000, change: 0.1 }] },
     conflicts: [],
-    seconds: { total: 1, statistics: 0, tracing: 0, values: 1, solve: 0, scoring: 0 },
+    seconds: { total: 1, statistics: 0, tracing: 0, values: 1, solve: 0, refine: 0, scoring: 0 },
     ...changes,
   };
 }

@@ -12,6 +12,7 @@ import { EditModel, editedModule } from "../../../trainer/edits/edit-model.ts";
 import { type EditedValues, openEditedSubject } from "../../../trainer/edits/edited-subject.ts";
 import { createFactEncoder } from "../../../trainer/edits/encode-facts.ts";
 import { prefixesOf, sentencePrefixes } from "../../../trainer/edits/prefixes.ts";
+import { keptTexts } from "../../../trainer/edits/refine/kept-texts.ts";
 import {
   askFacts,
   type FactAnswers,
@@ -31,6 +32,7 @@ const OTHER_SEED = 90_210;
 const OTHER_CHARACTERS = 120_000;
 const OTHER_TEXTS = 120;
 const OBJECT_TOKENS = 13;
+const KEPT_TOKENS = 64_000;
 
 export interface LabOptions {
   readonly executor: Executor;
@@ -57,6 +59,9 @@ export interface EditLab {
   score(facts: readonly LabFact[]): Promise<EditScores>;
   /** The same, of one fact after the other, for facts that are edited alone: what they answered so far. */
   answers(facts: readonly LabFact[]): Promise<FactAnswers[]>;
+  /** Texts of the base that an edit of these facts shall leave alone, and what other facts say. */
+  kept(facts: readonly LabFact[], stated: readonly LabFact[]): Promise<Int32Array[]>;
+  readonly padId: number;
   /** Mean loss in nats on texts that state no fact, now over that of the unedited base, less 1. */
   lossChange(): Promise<number>;
   close(): Promise<void>;
@@ -116,6 +121,14 @@ export async function openEditLab(options: LabOptions): Promise<EditLab> {
       const before = await askFacts(subject, subject.unedited, asked, asking);
       return asked.map((fact, i) => ({ ...fact, before: before[i]! }));
     },
+    padId: tokenizer.padId,
+    kept: (facts, stated) =>
+      keptTexts(texts, {
+        ...{ tokenizer, seed, tokens: KEPT_TOKENS, longest: config.maxPositions },
+        yieldToEventLoop: alone.yieldToEventLoop,
+        subjects: facts.map(({ encoded }) => encoded.fact.subject),
+        stated: stated.map(({ encoded }) => Int32Array.from([...encoded.contexts[0]!.ids, ...encoded.target])),
+      }),
     answers,
     score: async (facts) => scoresOf(facts, await answers(facts)),
     async lossChange() {

@@ -1,11 +1,12 @@
 /** Facts edited batch after batch into the embedded base, scored as a whole: what holds of many edits. */
 import type { EditScores } from "../../../shared/edits/report.ts";
-import type { DenseMatrix } from "../../../shared/linalg/matrix.ts";
-import { symmetricEigen } from "../../../shared/linalg/symmetric-eigen.ts";
+import { type DenseMatrix, matrix } from "../../../shared/linalg/matrix.ts";
 import { chunks } from "../../../trainer/edits/buckets.ts";
 import { EDIT_AUTO } from "../../../trainer/edits/edit-plan.ts";
 import { findValues, lengthOf, type ValueOptions } from "../../../trainer/edits/find-values.ts";
-import { added, solveSequence } from "../../../trainer/edits/sequence.ts";
+import { refineChanges } from "../../../trainer/edits/refine/refine.ts";
+import { added, type SequenceResult, solveSequence } from "../../../trainer/edits/sequence.ts";
+import { compress } from "../../../trainer/edits/solve/compress.ts";
 import { valueAnchor } from "../../../trainer/edits/solve/norm-scaling.ts";
 import { nullSpaceProjector } from "../../../trainer/edits/solve/null-space.ts";
 import type { LayerKnowledge } from "../../../trainer/edits/solve-batch.ts";
@@ -22,6 +23,8 @@ export interface SequenceSetting {
   readonly batchSize: number;
   /** The most times that a batch is solved. */
   readonly rounds: number;
+  /** Steps in which the change of a batch is improved as a whole; 0: as published. */
+  readonly refine: number | "auto";
 }
 
 /** What holds after some edits. */
@@ -35,17 +38,27 @@ export interface SequencePoint extends EditScores {
 
 const NONE = { source: "none", texts: [] } as const;
 const NO_PROMPTS = { paraphrases: NONE, neighbours: NONE };
+/** Of one layer, on a server as `npm start` runs it. */
+const SERVED_RANK = 128;
 /** Facts by which the length that norm scaling keeps is measured. */
 const ANCHOR_FACTS = 50;
 /** A value whose loss stays above it is left out, as a job does. */
 const CONVERGED_BELOW = 1;
 
-/** Edits the facts in order; the scores of all facts so far, after every `every` batches and at the end. Resets the model. */
+export interface SequenceRun {
+  /** All facts so far are scored after as many batches, and at the end. */
+  readonly every: number;
+  readonly onBatch?: (facts: number) => void;
+  /** Called with the points so far whenever there is another. */
+  readonly onPoint?: (points: readonly SequencePoint[]) => void;
+}
+
+/** Edits the facts in order; the scores of all facts so far, on the way and at the end. Resets the model. */
 export async function measureSequence(
   lab: EditLab,
   all: readonly LabFact[],
   setting: SequenceSetting,
-  { every, onBatch }: { readonly every: number; readonly onBatch?: (facts: number) => void },
+  { every, onBatch, onPoint }: SequenceRun,
 ): Promise<SequencePoint[]> {
   const { model } = lab;
   const facts = briefly(all);
@@ -71,6 +84,7 @@ export async function measureSequence(
         ...{ convergedBelow: CONVERGED_BELOW, keepUnconverged: false, now: () => performance.now() },
       },
     );
+    await refine(lab, result, { batch, earlier: facts.slice(0, done), steps: setting.refine });
     if (setting.forgetsEarlier !== true)
       for (const { layer, keys } of result.layers) previous.set(layer, added(previous.get(layer), keys));
     done += batch.length;
@@ -79,10 +93,31 @@ export async function measureSequence(
     if ((index + 1) % every !== 0 && done < facts.length) continue;
     const scores = await lab.score(facts.slice(0, done));
     points.push({ facts: done, left_out: leftOut, ...scores, base_loss_change: await lab.lossChange() });
+    onPoint?.(points);
   }
   model.reset();
   return points;
 }
+
+/** Puts what is refined of a batch's changes in their place, at the rank that servers take. */
+async function refine(
+  { model, kept, padId }: EditLab,
+  { layers, facts }: SequenceResult,
+  of: { readonly batch: readonly LabFact[]; readonly earlier: readonly LabFact[]; readonly steps: number | "auto" },
+): Promise<void> {
+  if (of.steps === 0) return;
+  const solved = facts.filter(({ outcome }) => outcome === "solved").map(({ fact }) => fact);
+  const changes = new Map(layers.map((one) => [one.layer, compress(one, SERVED_RANK)] as const));
+  for (const { layer, a, b } of layers) model.change(layer, { a, b: scaled(b, -1) });
+  const options = { kept: await kept(of.batch, of.earlier), padId, seed: 1, steps: of.steps };
+  for (const [layer, change] of await refineChanges(model, solved, changes, options)) model.change(layer, change);
+}
+
+const scaled = ({ shape, data }: DenseMatrix, by: number) =>
+  matrix(
+    ...(shape as [number, number]),
+    data.map((value) => by * value),
+  );
 
 /** One paraphrase of each fact, and each neighbour once, so that a long sequence is scored in seconds. */
 function briefly(facts: readonly LabFact[]): LabFact[] {
@@ -123,14 +158,8 @@ function knowledgeOf({ statistics }: EditLab, setting: SequenceSetting): Map<num
     layers.map((layer) => {
       const secondMoment = statistics.moments.get(layer)!;
       if (method === "memit") return [layer, { secondMoment }];
-      const { projector } = nullSpaceProjector(secondMoment, unusedBelow(secondMoment));
+      const { projector } = nullSpaceProjector(secondMoment, { share: EDIT_AUTO.nullSpace });
       return [layer, { secondMoment, projector }];
     }),
   );
-}
-
-/** The eigenvalue below which a job counts directions as unused. */
-function unusedBelow(secondMoment: DenseMatrix): number {
-  const { values } = symmetricEigen(secondMoment);
-  return values[Math.ceil(values.length * EDIT_AUTO.nullSpace)]!;
 }

@@ -17,11 +17,11 @@ function defaults(method: EditMethod) {
   const { options } = settings;
   const plan = editPlan(settings, { facts: 2, earlier: 0 });
   const values: ValueOptions = {
-    ...{ layer: layersOf(method).at(-1)!, measuredBy: method === "rome" ? "mlp" : "layer", steps: options.steps },
+    ...{ layer: layersOf(method).at(-1)!, measuredBy: method === "rome" ? "mlp" : "layer", steps: plan.steps },
     ...{ learningRate: plan.learningRate, clamp: plan.clamp, stopBelow: plan.stopBelow },
     ...{ klFactor: options.kl_factor, weightDecay: options.weight_decay },
   };
-  return { values, lambda: plan.lambda, rounds: plan.rounds };
+  return { values, lambda: plan.lambda, rounds: plan.rounds, refine: plan.refine };
 }
 
 export const ROME: ValueOptions = defaults("rome").values;
@@ -30,8 +30,8 @@ export const sequenceSetting = (method: "memit" | "alphaedit"): Omit<SequenceSet
   ...{ method, layers: layersOf(method), ...defaults(method), normScaling: false },
 });
 
-/** The published methods solve a batch once; the default holds earlier keys, solves in rounds and scales values. */
-const published = (method: "memit" | "alphaedit") => ({ ...sequenceSetting(method), rounds: 1 });
+/** The published methods solve a batch once; the default holds earlier keys, solves in rounds, scales values and refines. */
+const published = (method: "memit" | "alphaedit") => ({ ...sequenceSetting(method), rounds: 1, refine: 0 });
 
 export const SEQUENCES: readonly { readonly name: string; readonly setting: Omit<SequenceSetting, "batchSize"> }[] = [
   { name: "MEMIT", setting: { ...published("memit"), forgetsEarlier: true } },

@@ -11,6 +11,7 @@ from transformers import (
     get_constant_schedule_with_warmup,
     get_cosine_schedule_with_warmup,
     get_linear_schedule_with_warmup,
+    get_wsd_schedule,
 )
 
 from golden_io import flat, number, quiet_single_thread, write_json
@@ -62,6 +63,13 @@ def schedules():
         ]
         for kind, make, options in kinds:
             cases.append({"kind": kind} | common | {"rates": rates(make, total, 0.001, **options)})
+    for warmup, decay, total in [(0, 4, 10), (3, 5, 20), (2, 8, 10), (1, 0, 6)]:
+        for shape in ["linear", "cosine", "1-sqrt"]:
+            options = {"num_warmup_steps": warmup, "num_decay_steps": decay, "num_training_steps": total}
+            case = {"kind": "wsd", "warmupSteps": warmup, "totalSteps": total, "learningRate": 0.001}
+            case |= {"decay": {"steps": decay, "shape": shape}}
+            case |= {"rates": rates(get_wsd_schedule, total, 0.001, decay_type=shape, **options)}
+            cases.append(case)
     return cases
 
 

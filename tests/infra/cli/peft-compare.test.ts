@@ -1,4 +1,3 @@
-import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -55,14 +54,4 @@ it.each([
   ["settings out of range", { method: ['{"type":"lora","r":4096}'] }, "`method[0].r` must be from 1 to"],
 ])("rejects %s", (_name, options, message) => {
   expect(() => peftCompare({ json: false, ...options })).toThrow(message);
-});
-
-it("is a command", () => {
-  const run = (...args: string[]) =>
-    spawnSync(process.execPath, [join(root, "infra/cli/trimtab.mjs"), ...args], { encoding: "utf8" });
-  expect(run("peft", "compare", "--method", "lora")).toMatchObject({
-    status: 0,
-    stdout: expect.stringContaining("233,472"),
-  });
-  expect(run("peft")).toMatchObject({ status: 2, stderr: expect.stringContaining("usage: trimtab peft compare") });
 });

@@ -41,6 +41,7 @@ describe("decodeGraphName", () => {
     expect(decodeGraphName(vectors, { taps: ["embedding", "layers.1", "embedding"] })).toBe(name);
     expect(decodeGraphName(vectors, { taps: [], probe: false })).toBe("decode-vectors");
     expect(decodeGraphName(vectors, { apart: true })).toBe("decode-apart-vectors");
+    expect(decodeGraphName(vectors, { each: true })).toBe("decode-each-vectors");
   });
 });
 

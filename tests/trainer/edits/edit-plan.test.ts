@@ -24,11 +24,34 @@ describe("editPlan", () => {
   });
 
   it("keeps what is asked", () => {
-    const options = { clamp: 2, lambda: 7, learning_rate: 0.5, norm_scaling: false, batch_size: 1, rounds: 2 };
+    const options = {
+      clamp: 2,
+      lambda: 7,
+      learning_rate: 0.5,
+      norm_scaling: false,
+      batch_size: 1,
+      rounds: 2,
+      refine: 5,
+      steps: 9,
+    };
     expect(plan({ method: "memit", options }, 3)).toEqual({
       ...{ method: "memit", batchSize: 1, rounds: 2, normScaling: false, clamp: 2, lambda: 7, learningRate: 0.5 },
-      stopBelow: EDIT_AUTO.stopBelow,
+      ...{ stopBelow: EDIT_AUTO.stopBelow, refine: 5, steps: 9 },
     });
+  });
+
+  it("improves what memit solves, and leaves the others as they were published", () => {
+    expect(plan({}, 5).refine).toBe("auto");
+    for (const method of ["rome", "alphaedit"]) expect(plan({ method }, 1).refine).toBe(0);
+    expect(plan({ method: "rome", options: { refine: 7 } }, 1).refine).toBe(7);
+    expect(plan({ options: { refine: 0 } }, 5).refine).toBe(0);
+  });
+
+  it("takes more steps for a target of many tokens, up to the most that there are", () => {
+    const steps = (targetTokens: number) =>
+      editPlan(EditSettings.parse({}), { facts: 1, earlier: 0, targetTokens }).steps;
+    expect([1, 6, 7, 15, 20, 400].map(steps)).toEqual([30, 30, 70, 150, 200, 200]);
+    expect(plan({ options: { steps: 12 } }, 1).steps).toBe(12);
   });
 });
 

@@ -12,7 +12,6 @@ import { Generator } from "../../../trainer/eval/generator.ts";
 import { createProgramCache } from "../../../trainer/loop/program-cache.ts";
 import { train } from "../../../trainer/loop/train.ts";
 import { initialState, parameterValues } from "../../../trainer/loop/training-state.ts";
-import { targetLogProbabilities } from "../../../trainer/losses/cross-entropy.ts";
 import { ADAMW_DEFAULTS } from "../../../trainer/optim/adamw.ts";
 import { feedsFor, frozenTensors, outputGraph, trainingGraph } from "../../../trainer/recipes/causal-graphs.ts";
 import { createScorer } from "../../../trainer/recipes/scorer.ts";
@@ -172,8 +171,8 @@ describe("the sampled log-probability of every token equals the scored one, bit 
     const units = generated.flatMap((samples, i) =>
       samples.map(({ tokens }) => continuation(prompts[i]!.tokens, tokens)),
     );
-    const graph = outputGraph("policy", { config, method: NO_METHOD, shape }, ({ b, logits, targets }) => ({
-      log_probabilities: targetLogProbabilities(b, b.mul(logits, 1 / temperature), targets()),
+    const graph = outputGraph("policy", { config, method: NO_METHOD, shape }, (context) => ({
+      log_probabilities: context.scores({ temperature }).logProbabilities,
     }));
     const program = await executor.compile(graph, { bindings: takenBy(graph, weights) });
     const scored: number[] = [];

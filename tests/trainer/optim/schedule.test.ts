@@ -8,7 +8,7 @@ import { goldenMethod, goldenParameters } from "../../shared/peft/lora/golden.ts
 import { peftGolden } from "../../support/peft-golden.ts";
 import { type GoldenTraining, goldenFeeds, largestDifference, readGoldenJson } from "../golden-llama.ts";
 
-interface GoldenSchedule extends Pick<Schedule, "kind" | "warmupSteps" | "totalSteps"> {
+interface GoldenSchedule extends Pick<Schedule, "kind" | "warmupSteps" | "totalSteps" | "decay"> {
   readonly learningRate: number;
   readonly rates: readonly number[];
 }
@@ -19,10 +19,10 @@ const ratesOf = (schedule: Schedule, steps = schedule.totalSteps) =>
 
 describe("learningRate", () => {
   it.each(schedules)(
-    "warms up one step ahead of transformers, and then is its curve: $kind, $warmupSteps of $totalSteps",
+    "warms up one step ahead of transformers, and then is its curve: $kind $decay.shape, $warmupSteps of $totalSteps",
     (golden) => {
-      const { kind, warmupSteps, totalSteps, rates, learningRate: peak } = golden;
-      const got = ratesOf({ kind, peak, warmupSteps, totalSteps });
+      const { kind, warmupSteps, totalSteps, decay, rates, learningRate: peak } = golden;
+      const got = ratesOf({ kind, peak, warmupSteps, totalSteps, decay });
       got.forEach((rate, step) => {
         const theirs = step < warmupSteps ? (rates[step + 1] ?? peak) : rates[step]!;
         expect(rate).toBeCloseTo(theirs, 12);
@@ -36,6 +36,9 @@ describe("learningRate", () => {
     expect(ratesOf(schedule, 7)).toEqual([1, 0.75, 0.5, 0.25, 0, 0, 0]);
     expect(learningRate({ ...schedule, kind: "constant" }, 9)).toBe(1);
     expect(learningRate({ ...schedule, kind: "cosine" }, 9)).toBeCloseTo(0, 12);
+    for (const shape of ["linear", "cosine", "1-sqrt"] as const) {
+      expect(learningRate({ ...schedule, kind: "wsd", decay: { steps: 2, shape } }, 9)).toBeCloseTo(0, 12);
+    }
   });
 });
 

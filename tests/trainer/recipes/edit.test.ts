@@ -6,6 +6,8 @@ import { decodeCanonical } from "../../../shared/delta/serving-file.ts";
 import { decodeEditFile } from "../../../shared/edits/edit-file.ts";
 import { EditReport } from "../../../shared/edits/report.ts";
 import { loadModelFolder } from "../../../shared/model/model-folder.ts";
+import { f32 } from "../../../shared/tensor.ts";
+import type { Executor, Feeds } from "../../../trainer/engines/executor.ts";
 import { edit } from "../../../trainer/recipes/edit.ts";
 import type { NamedDelta, RecipeJob } from "../../../trainer/recipes/recipe.ts";
 import { quietContext, TINY_FILES, tinyJobOf } from "./objectives/run-objective.ts";
@@ -14,7 +16,7 @@ const TEXTS = `${Array.from({ length: 80 }, (_, i) => JSON.stringify({ text: `on
 // With random weights no token is likely, so that a value's loss stays high though its target comes first.
 const OPTIONS = {
   ...{ layers: [0], statistics_tokens: 1000, prefixes: 2, steps: 150, clamp: 100, weight_decay: 0, kl_factor: 0 },
-  ...{ lambda: 0.001, learning_rate: 0.05, publish: "always" },
+  ...{ lambda: 0.001, learning_rate: 0.05, refine: 0, publish: "always" },
 };
 const facts = [
   { prompt: "one red two", subject: "two", target_new: "!" },
@@ -33,6 +35,7 @@ async function run(
   settings: object = {},
   changes: Partial<RecipeJob> = {},
   kept = new Map<string, Uint8Array>(),
+  executor = quietContext({}).executor,
 ) {
   const events: Omit<TrainerEvent, "seq">[] = [];
   const artefacts = new Map<string, Uint8Array>();
@@ -45,6 +48,7 @@ async function run(
   const outcome = await edit(
     { ...job, type: "edit", settings: parsed, ...changes } as RecipeJob<EditSettings>,
     quietContext({
+      executor,
       event: (event) => void events.push(event),
       keepFile: async ({ name, bytes }) => void kept.set(name, bytes),
       baseArtefacts: {
@@ -106,6 +110,44 @@ describe("an edit", () => {
     const solved = events.filter(({ data }) => (data as { phase?: string } | null)?.phase === "solve");
     expect(solved.length).toBeLessThan(12);
     expect(solved.at(-1)!.data).toMatchObject({ batch: 12, batches: 12, done: 12, of: 12 });
+  });
+
+  it("improves the change as a whole where there are texts to keep, and is left as it was solved where there are none", async () => {
+    // No text names this subject, and every text names the others.
+    const fact = { prompt: "one red three", subject: "three", target_new: "!" };
+    const by = (lines: readonly object[], refine: number) =>
+      run(lines, { method: "memit", options: { ...OPTIONS, refine } });
+    const [solved, refined] = [await by([fact], 0), await by([fact], 6)];
+    const saying = ({ events }: typeof solved) =>
+      events.filter(({ data }) => (data as { phase?: string } | null)?.phase === "refine");
+    expect(saying(solved)).toEqual([]);
+    expect(saying(refined).at(-1)).toMatchObject({ message: "Improved in 6 of 6 steps", data: { done: 6, of: 6 } });
+    expect(refined.report.scores.efficacy).toBe(1);
+    expect(refined.report.seconds.refine).toBeGreaterThan(0);
+    const serving = ({ outcome }: typeof solved) => outcome.folder!.files.get("serving.safetensors");
+    expect(serving(refined)).not.toEqual(serving(solved));
+    expect(serving(await by([fact], 6))).toEqual(serving(refined));
+    const without = await by(facts, 6);
+    expect(saying(without)).toMatchObject([{ level: "warn", message: expect.stringContaining("names a subject") }]);
+    expect(serving(without)).toEqual(serving(made));
+  });
+
+  it("names the options where the search leaves the range of numbers", async () => {
+    const { executor } = quietContext({});
+    const broken: Executor = {
+      ...{ name: executor.name, backend: executor.backend, createCache: (...given) => executor.createCache(...given) },
+      async compile(graph, options) {
+        const program = await executor.compile(graph, options);
+        if (!graph.name.startsWith("values after")) return program;
+        const run = async (feeds: Feeds) => ({ ...(await program.run(feeds)), loss: f32([], [Number.NaN]) });
+        return { run, hold: (feeds) => program.hold(feeds), dispose: () => program.dispose() };
+      },
+    };
+    const options = { ...OPTIONS, kl_factor: 100 };
+    await expect(run([facts[0]!], { method: "memit", options }, {}, new Map(), broken)).rejects.toMatchObject({
+      ...{ code: "non_finite", param: "options" },
+      message: expect.stringContaining("learning_rate 0.05, clamp 100, kl_factor 100, weight_decay 0 and lambda 0.001"),
+    });
   });
 
   it("gives the same bytes again", async () => {

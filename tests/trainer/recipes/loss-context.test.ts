@@ -4,6 +4,7 @@ import type { Value } from "../../../shared/graph/graph.ts";
 import { f32, i64, type Tensor } from "../../../shared/tensor.ts";
 import { createOnnxRuntimeExecutor } from "../../../trainer/engines/onnxruntime.ts";
 import { createLossContext, type LossContext, shareOfStep } from "../../../trainer/recipes/loss-context.ts";
+import { forwardOfLogits } from "../../support/forward-of-logits.ts";
 
 const executor = createOnnxRuntimeExecutor({ threads: 1 });
 const form = { examples: 2, columns: { margin: "unit", score: "example", reference: "token" } } as const;
@@ -12,9 +13,11 @@ const form = { examples: 2, columns: { margin: "unit", score: "example", referen
 async function compute(build: (context: LossContext) => Value, feeds: Record<string, Tensor>) {
   const b = new GraphBuilder("loss");
   const logits = b.input("logits", "f32", [1, 4, 3]);
-  const forward = { logits, weight: () => logits, tap: () => logits };
   const parameter = () => expect.fail("no parameter");
-  const context = createLossContext({ b, forward, training: true, parameter, units: { form, capacity: 2 } });
+  const context = createLossContext({
+    ...{ b, training: true, parameter, units: { form, capacity: 2 } },
+    ...forwardOfLogits(b, logits),
+  });
   const graph = b.build({ result: build(context) });
   const names = graph.inputs.map(({ name }) => name);
   const program = await executor.compile(graph);
@@ -62,13 +65,13 @@ describe("the loss's view of a micro-batch", () => {
       ...{ slots, "column#reference": reference },
     });
     expect(summed).toMatchObject({ shape: [2, 2], data: [11, 0, 100, 0] });
-    const channels = await compute((context) => context.sumOverExamples(context.logits), { slots });
+    const channels = await compute((context) => context.sumOverExamples(context.forward.logits), { slots });
     expect(channels).toMatchObject({ shape: [2, 2, 3], data: [2, 0, 1, 0, 0, 0, -1, 5, 3, 0, 0, 0] });
   });
 
   it("takes the values at the tokens that end examples", async () => {
     const ends = i64([2, 2], [1, 2, 0, 3]);
-    const taken = await compute((context) => context.atEnds(context.logits), { ends });
+    const taken = await compute((context) => context.atEnds(context.forward.logits), { ends });
     const at = (token: number) => LOGITS.slice(3 * token, 3 * token + 3);
     expect(taken).toMatchObject({ shape: [2, 2, 3], data: [1, 2, 0, 3].flatMap(at) });
   });

@@ -122,7 +122,25 @@ describe("a LoRA job", () => {
     );
     expect(said[1]).toMatch(/^valid\.jsonl: 5 kept/);
     expect(said[2]).toBe("Training 12 steps in 4 epochs");
-    expect(said.at(-1)).toBe(`Loss on the validation file: ${before!.toFixed(4)} before, ${after!.toFixed(4)} after`);
+    expect(said.at(-2)).toBe(`Loss on the validation file: ${before!.toFixed(4)} before, ${after!.toFixed(4)} after`);
+    expect(said.at(-1)).toBe("The report is kept as report.json and report.html");
+  });
+
+  it("warns of lines that the validation file shares with the training file, and counts them in the report", async () => {
+    const given = { n_epochs: 1, batch_size: 4, learning_rate: 0.02 };
+    const training = tinyDataset(12);
+    const leaked = training.split("\n").slice(2, 4).join("\n");
+    const { outcome, events } = await run({
+      hyperparameters: given,
+      training,
+      validation: `${tinyDataset(5, 2)}${leaked}\n`,
+    });
+    const counts = { overlapping_training_lines: 2, overlapping_validation_lines: 2 };
+    expect(outcome.metrics).toMatchObject(counts);
+    const warning = events.find(({ level, data }) => level === "warn" && data?.file === "validation_file")!;
+    expect(warning).toMatchObject({ data: counts });
+    expect(warning.message).toContain("2 the same as a line of valid.jsonl: 3 (6), 4 (7)");
+    expect((await recorded).outcome.metrics).not.toHaveProperty("overlapping_training_lines");
   });
 
   it("reports every step by one event, since the server keeps a step's metrics once", async () => {
@@ -131,6 +149,9 @@ describe("a LoRA job", () => {
     expect(steps.map(({ step }) => step)).toEqual(Array.from({ length: 12 }, (_, index) => index + 1));
     // Each tenth of the 12 steps, the ends of the epochs, and the last step.
     const isMeasured = (step: number) => step % 2 === 0 || step % 3 === 0;
+    const memorisation = ["", "valid_"].flatMap((half) =>
+      ["loss", "exact_copies", "prefix_copies"].map((name) => `memorisation/${half}${name}`),
+    );
     for (const data of steps) {
       expect(Object.keys(data)).toEqual([
         "step",
@@ -141,6 +162,7 @@ describe("a LoRA job", () => {
         "tokens_per_second",
         "trained_tokens",
         "mean_token_accuracy",
+        ...((data.step as number) % 3 === 0 ? memorisation : []),
         ...(isMeasured(data.step as number) ? ["valid_loss", "valid_mean_token_accuracy"] : []),
       ]);
       expect(Object.values(data).every((value) => Number.isFinite(value))).toBe(true);

@@ -224,6 +224,20 @@ describe("a job that runs through", () => {
 });
 
 describe("a job that is stopped", () => {
+  it("at a rung stores its state there, after its events, and is released to wait", async () => {
+    const held = { ...(await lease()), pause_at: 3 };
+    expect(await run({}, held)).toBe("released");
+    expect([server.releases, server.state, server.completions]).toMatchObject([["rung"], { step: 3 }, []]);
+    expect(jobs[0]!.measureAt).toBe(3);
+    expect(server.events.map(({ message }) => message)).toEqual(["from 0"]);
+    // Its trainer died before it could say so: the next one says it without running.
+    const again = { ...(await lease()), pause_at: 3 };
+    expect(again.checkpoint).toMatchObject({ step: 3 });
+    expect(await run({}, again)).toBe("released");
+    expect([server.releases, jobs.length]).toEqual([["rung", "rung"], 1]);
+    expect(await run({}, { ...(await lease()), pause_at: 6 })).toBe("completed");
+  });
+
   it("by a pause stores its state and is handed back", async () => {
     during = async (step) => {
       if (step === 2) server.pause = true;

@@ -11,18 +11,22 @@ export interface NullSpace {
   readonly eigenvalues: Float64Array;
 }
 
+/** Which directions count as unused: those with eigenvalues below a number, or a share of all, those with the smallest. */
+export type UnusedBelow = number | { readonly share: number };
+
 /**
  * AlphaEdit's projector on the directions that the text's keys hardly use: those of C's eigenvectors whose eigenvalues are
  * below `threshold`. 2e-2 is the paper's for its models; eigenvalues scale with the square of the keys, so that another
- * base needs another threshold.
+ * base needs another threshold, or a share.
  *
  * Throws `invalid_request` if no eigenvalue is below the threshold: no change would be left to make.
  *
  * @param secondMoment C [in, in]
  */
-export function nullSpaceProjector(secondMoment: DenseMatrix, threshold: number): NullSpace {
+export function nullSpaceProjector(secondMoment: DenseMatrix, unused: UnusedBelow): NullSpace {
   const [size] = sizes(secondMoment);
   const { values, vectors } = symmetricEigen(secondMoment);
+  const threshold = typeof unused === "number" ? unused : firstUsed(values, unused.share);
   const dimension = values.findIndex((value) => !(value < threshold));
   if (dimension === 0) {
     throw new TrimtabError(
@@ -34,4 +38,9 @@ export function nullSpaceProjector(secondMoment: DenseMatrix, threshold: number)
   const count = dimension < 0 ? size : dimension;
   const null0 = matrix(count, size, vectors.data.slice(0, count * size));
   return { projector: gram(transpose(null0)), dimension: count, eigenvalues: values };
+}
+
+/** The smallest eigenvalue of a direction that counts as used; ascending values. */
+function firstUsed(values: Float64Array, share: number): number {
+  return values[Math.min(values.length - 1, Math.ceil(values.length * share))]!;
 }

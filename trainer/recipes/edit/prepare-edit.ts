@@ -33,7 +33,14 @@ export interface PreparedEdit {
   /** Seconds on the context's clock. */
   readonly clock: () => number;
   readonly began: number;
-  readonly seconds: { statistics: number; tracing: number; values: number; solve: number; scoring: number };
+  readonly seconds: {
+    statistics: number;
+    tracing: number;
+    values: number;
+    solve: number;
+    refine: number;
+    scoring: number;
+  };
   /** The bare base. */
   readonly base: { readonly config: ModelConfig; readonly weights: Weights };
   readonly start: EditStart;
@@ -46,6 +53,8 @@ export interface PreparedEdit {
   readonly layers: readonly number[];
   readonly layersFrom: EditReport["layers_from"];
   readonly statistics: ReadonlyMap<number, KeyStatistics>;
+  /** The texts that they come from, where the base did not write them itself. */
+  readonly texts: readonly Int32Array[] | undefined;
   /** Tokens of the prompts and targets. */
   readonly tokens: number;
   /** The length that values are scaled to, once it is known. */
@@ -79,7 +88,7 @@ export async function prepareEdit(job: RecipeJob<EditSettings>, context: RecipeC
   }
   const clock = () => context.now() / 1000;
   const began = clock();
-  const seconds = { statistics: 0, tracing: 0, values: 0, solve: 0, scoring: 0 };
+  const seconds = { statistics: 0, tracing: 0, values: 0, solve: 0, refine: 0, scoring: 0 };
   const facts = readFacts(job);
   const { config, weights, tokenizer } = loadModelFolder(job.base.files);
   const base = { config, weights };
@@ -139,6 +148,7 @@ export async function prepareEdit(job: RecipeJob<EditSettings>, context: RecipeC
       layers,
       statistics,
     },
+    texts: given?.texts,
     ...{ layersFrom: from, anchor: undefined, close: () => subject.close() },
     tokens: scored.reduce((sum, { encoded }) => sum + encoded.contexts[0]!.ids.length + encoded.target.length, 0),
   };

@@ -1,10 +1,10 @@
 import type { EditOptions } from "../../../shared/api/edit-settings.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import type { DenseMatrix } from "../../../shared/linalg/matrix.ts";
-import { symmetricEigen } from "../../../shared/linalg/symmetric-eigen.ts";
 import { type EarlierEdit, knownAnchor, previousKeys } from "../../edits/earlier-edits.ts";
 import type { EditModel } from "../../edits/edit-model.ts";
 import { EDIT_AUTO, type EditPlan } from "../../edits/edit-plan.ts";
+import type { EditedValues } from "../../edits/edited-subject.ts";
 import type { EncodedFact } from "../../edits/encoded-fact.ts";
 import { findValues, lengthOf, type ValueOptions } from "../../edits/find-values.ts";
 import { askFacts, type ScoredFact } from "../../edits/score-edits.ts";
@@ -30,7 +30,7 @@ export async function solveFacts({ prepared, model, plan, options, wanted, now }
   const values: ValueOptions = {
     layer: layers.at(-1)!,
     measuredBy: plan.method === "rome" ? "mlp" : "layer",
-    ...{ steps: options.steps, learningRate: plan.learningRate, clamp: plan.clamp },
+    ...{ steps: plan.steps, learningRate: plan.learningRate, clamp: plan.clamp },
     ...{ klFactor: options.kl_factor, weightDecay: options.weight_decay, stopBelow: plan.stopBelow },
   };
   const encoded = wanted.map((one) => one.encoded);
@@ -42,8 +42,8 @@ export async function solveFacts({ prepared, model, plan, options, wanted, now }
     else {
       const size = secondMoment.shape[0]!;
       const { null_space_threshold: asked } = options;
-      const threshold = asked === "auto" ? unusedBelow(symmetricEigen(secondMoment).values) : asked;
-      const { projector, dimension } = nullSpaceProjector(secondMoment, threshold);
+      const unused = asked === "auto" ? { share: EDIT_AUTO.nullSpace } : asked;
+      const { projector, dimension } = nullSpaceProjector(secondMoment, unused);
       say(`Layer ${layer}: ${dimension} of ${size} directions of keys are free to change`, { layer, dimension });
       knowledge.set(layer, { secondMoment, projector });
     }
@@ -62,10 +62,10 @@ export async function solveFacts({ prepared, model, plan, options, wanted, now }
       ...{ phase: "solve", batch, batches, done: solved, of: encoded.length },
     }),
   );
-  return solveSequence(model, encoded, {
+  const search = solveSequence(model, encoded, {
     ...{ method: plan.method, layers, lambda: plan.lambda, knowledge },
     ...{ batchSize: plan.batchSize, rounds: plan.rounds, anchor: prepared.anchor },
-    holds: (facts) => holding(model, prepared, facts),
+    holds: (facts) => holding(model.values(), prepared, facts),
     values: { ...values, onFound: (found) => sayFound(solved + found, encoded.length) },
     previous,
     convergedBelow: EDIT_AUTO.convergedBelow,
@@ -76,17 +76,32 @@ export async function solveFacts({ prepared, model, plan, options, wanted, now }
       saySolved(batch, batches);
     },
   });
+  return search.catch((error) => {
+    throw withOptions(error, plan, options);
+  });
 }
 
-/** Whether the model as it is now continues the prompts of facts with their new targets. */
-async function holding(
-  model: EditModel,
-  { subject, encoder, isEnd }: PreparedEdit,
+/** Numbers that are not finite come of options that are far from the usual. */
+function withOptions(error: unknown, plan: EditPlan, { kl_factor, weight_decay }: EditOptions): unknown {
+  if (!(error instanceof TrimtabError) || error.code !== "non_finite") return error;
+  const { clamp, lambda, learningRate: rate } = plan;
+  const shown = typeof rate === "number" ? `learning_rate ${rate}, ` : "";
+  return new TrimtabError(
+    "non_finite",
+    `the solve left the range of numbers (${error.message}) with ${shown}clamp ${clamp}, kl_factor ${kl_factor}, weight_decay ${weight_decay} and lambda ${lambda}; leave out those that you set, or set them nearer to their defaults`,
+    { param: "options", cause: error },
+  );
+}
+
+/** Whether the model with these weights continues the prompts of facts with their new targets. */
+export async function holding(
+  values: EditedValues,
+  { subject, encoder, isEnd }: Pick<PreparedEdit, "subject" | "encoder" | "isEnd">,
   facts: readonly EncodedFact[],
 ): Promise<boolean[]> {
   const none = { source: "none", texts: [] } as const;
   const asked = facts.map((encoded) => ({ encoded, prompts: { paraphrases: none, neighbours: none } }));
-  const answers = await askFacts(subject, model.values(), asked, { encoder, isEnd, forced: false });
+  const answers = await askFacts(subject, values, asked, { encoder, isEnd, forced: false });
   return answers.map(({ follows }) => follows);
 }
 
@@ -105,11 +120,6 @@ function readEarlier(
     }
   });
   return readKeys(model, encoded, { layer, mean: KEY_MEAN });
-}
-
-/** The eigenvalue below which the least used share of directions lies; ascending values. */
-function unusedBelow(values: Float64Array): number {
-  return values[Math.min(values.length - 1, Math.ceil(values.length * EDIT_AUTO.nullSpace))]!;
 }
 
 /** Facts that the anchor is measured on. */

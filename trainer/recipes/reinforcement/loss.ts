@@ -2,7 +2,6 @@
 import type { Value } from "../../../shared/graph/graph.ts";
 import type { UnitForm } from "../../data/units.ts";
 import type { GraphMetric, GraphMetrics } from "../../loop/metrics.ts";
-import { targetLogProbabilities } from "../../losses/cross-entropy.ts";
 import type { LossContext } from "../loss-context.ts";
 import { klGraph } from "./kl.ts";
 import { clipRange, type ReinforcementSettings } from "./settings.ts";
@@ -21,20 +20,15 @@ export const PHASE_COLUMNS = {
 /** Besides, with values: the value before each token at sampling, and the return that it is held to. */
 export const VALUE_COLUMNS = { value: "token", return: "token" } as const satisfies UnitForm["columns"];
 
-/** log π of every reply token at the temperature of sampling, [B, T]; 0 elsewhere. */
-export function policyLogProbabilities(context: LossContext, temperature: number): Value {
-  if (temperature === 1) return context.logProbabilities();
-  const { b, logits } = context;
-  return targetLogProbabilities(b, b.mul(logits, 1 / temperature), context.targets());
+/** What a loss reads of the policy: log π and the entropy at the temperature of sampling, which the head gives together. */
+function policyScores(context: LossContext, { hyperparameters }: ReinforcementSettings) {
+  const { temperature, entropy_coef: coefficient } = hyperparameters;
+  return context.scores({ temperature, entropy: coefficient > 0 ? "trained" : "measured" });
 }
 
 /** −Σ p log p of what may follow, [B, T], at the temperature of sampling; 0 where nothing is trained. */
-export function policyEntropy({ b, logits, targets }: LossContext, temperature: number): Value {
-  const [rows, tokens, vocabulary] = logits.shape as [number, number, number];
-  const scaled = temperature === 1 ? logits : b.mul(logits, 1 / temperature);
-  const logs = b.logSoftmax(b.reshape(scaled, [rows * tokens, vocabulary]));
-  const entropy = b.neg(b.reduceSum(b.mul(b.exp(logs), logs), [1]));
-  return b.mul(b.reshape(entropy, [rows, tokens]), targets().weights);
+export function policyEntropy(context: LossContext, settings: ReinforcementSettings): Value {
+  return policyScores(context, settings).entropy!;
 }
 
 /** Σ x / N over the step's N reply tokens, for x [B, T] that is 0 elsewhere: this micro-batch's part. */
@@ -67,7 +61,7 @@ export interface PolicyTerms {
 
 export function policyTerms(context: LossContext, settings: ReinforcementSettings): PolicyTerms {
   const { b } = context;
-  const logProbabilities = policyLogProbabilities(context, settings.hyperparameters.temperature);
+  const { logProbabilities } = policyScores(context, settings);
   const change = b.sub(logProbabilities, context.column("old"));
   const ratio = b.exp(change);
   const against = b.neg(context.column("advantage"));

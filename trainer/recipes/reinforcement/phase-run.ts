@@ -10,7 +10,6 @@ import type { Algorithm } from "./algorithm.ts";
 import { flatness, flatReason, flatWords, requireRewards } from "./flat-rewards.ts";
 import { klEstimate } from "./kl.ts";
 import { adaptedCoefficient } from "./kl-controller.ts";
-import { policyLogProbabilities } from "./loss.ts";
 import { encodePhase, factsOf, PHASE_SECTION, type PhaseFacts, phaseSpec, phaseUnits } from "./phase-section.ts";
 import { asUnits, type Reply, readReplies } from "./replies.ts";
 import { phaseMetrics, replyMetrics } from "./reply-metrics.ts";
@@ -61,14 +60,14 @@ export function createPhaseRun<S extends ReinforcementSettings>(options: PhaseRu
     name: "replies",
     of: "policy",
     outputs: (context) => ({
-      log_probabilities: policyLogProbabilities(context, temperature),
+      log_probabilities: context.scores({ temperature }).logProbabilities,
       ...(algorithm.hasValues === true ? { values: valuesOf(context) } : {}),
     }),
   });
   const reference = tools.tokenReader({
     name: "replies_of_reference",
     of: "reference",
-    outputs: (context) => ({ log_probabilities: policyLogProbabilities(context, temperature) }),
+    outputs: (context) => ({ log_probabilities: context.scores({ temperature }).logProbabilities }),
   });
 
   async function answered(

@@ -22,8 +22,8 @@ export function valueHead({ hiddenSize }: Pick<ModelConfig, "hiddenSize">): OwnP
 }
 
 /** [B, T]: the value of the text before the token that each position predicts. */
-export function valuesOf({ b, forward, logits, parameter }: LossContext): Value {
-  const [rows, tokens] = logits.shape as [number, number, number];
+export function valuesOf({ b, forward, parameter }: LossContext): Value {
+  const { rows, tokens } = forward.shape;
   const values = b.add(b.matmul(forward.tap("final"), parameter(WEIGHT)), parameter(BIAS));
   return b.reshape(values, [rows, tokens]);
 }

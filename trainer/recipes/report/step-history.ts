@@ -11,8 +11,8 @@ export const HISTORY = "step_history";
 const MOST_ROWS = 512;
 /** Measurements of the machine, which differ from run to run. */
 const LEFT_OUT = new Set(["tokens_per_second", "total_steps"]);
-/** The names of what was measured on the validation file. */
-const MEASURED = "valid_";
+/** How the names begin of what is measured now and then, on the validation file and beside it. */
+const MEASURED = ["valid_", "forgetting/", "memorisation/"];
 
 type StepData = Readonly<Record<string, number>>;
 
@@ -43,8 +43,8 @@ type HistoryJson = string[] | ({ names: string[] } & Record<"steps" | "measured"
 
 export interface StepHistory {
   /**
-   * In order: at most `MOST_ROWS` of all steps and as many of those that measured the validation file, whose metrics begin with
-   * `valid_`, and of both the newest.
+   * In order: at most `MOST_ROWS` of all steps and as many of those after which something was measured, such as the validation
+   * file, and of both the newest.
    */
   readonly steps: readonly StepData[];
   /** Takes what a step reported, `step` among it. */
@@ -66,7 +66,7 @@ export function createStepHistory(): StepHistory {
     if (row.step === undefined) return;
     steps = thinned(steps, row);
     // A run measures far less often than it steps, and seldom at the steps that happen to be kept.
-    if (numbers.some(([name]) => name.startsWith(MEASURED))) measured = thinned(measured, row);
+    if (numbers.some(([name]) => MEASURED.some((start) => name.startsWith(start)))) measured = thinned(measured, row);
   }
 
   return {

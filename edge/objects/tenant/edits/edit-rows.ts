@@ -161,7 +161,7 @@ export function noteSolved(db: Database, job: string, { published, measured }: S
   }
   db.run("UPDATE models SET artefact = ? WHERE id = ?", published.delta, published.model);
   if (row.delta !== null && row.delta !== published.delta) {
-    restack(db, row.delta, published.delta);
+    restack(db, row, published.delta);
     dropUnnamed(db, row.delta, now);
   }
   dropFilesOf(db, row, now);
@@ -169,6 +169,11 @@ export function noteSolved(db: Database, job: string, { published, measured }: S
     "UPDATE edits SET job = ?, file = ?, facts = ?, delta = ?, measured = ?, removal = NULL WHERE id = ?",
     ...[job, removal.file, removal.facts, published.delta, json, row.id],
   );
+}
+
+/** Records what was measured of an edit whose job fails; a removal that fails leaves the edit's own figures. */
+export function noteMeasured(db: Database, job: string, measured: Measured): void {
+  db.run("UPDATE edits SET measured = ? WHERE job = ? AND kind = 'edit'", JSON.stringify(measured), job);
 }
 
 /** Called whenever a job ends: what it needed for itself goes, and a removal that failed is told of. */
@@ -208,7 +213,7 @@ export function dropEdit(db: Database, row: EditRow, now: number): void {
   db.run("DELETE FROM edits WHERE id = ?", row.id);
   if (row.model_name !== null) db.run("DELETE FROM models WHERE id = ?", row.model_name);
   if (row.delta === null) return;
-  if (!isNamed(db, row.delta)) restack(db, row.delta, null);
+  restack(db, row, null);
   dropUnnamed(db, row.delta, now);
 }
 
@@ -231,18 +236,24 @@ function dropUnnamed(db: Database, delta: string, now: number): void {
   if (!isNamed(db, delta)) dropArtefact(db, delta, now);
 }
 
-/** Puts another delta, or none, in a delta's place wherever models and edits stand on it. */
-function restack(db: Database, delta: string, instead: string | null): void {
+/**
+ * Puts another delta, or none, in the place of an edit's wherever models and edits stand on it. Two equal edits share a delta: while
+ * the other one has it, only what was solved on this one's model moves.
+ */
+function restack(db: Database, { delta, model_name: name }: EditRow, instead: string | null): void {
+  const shared = isNamed(db, delta!);
   const moved = (stack: readonly StackedDelta[]) =>
     stack.flatMap((one) => {
       if (one.artefact !== delta) return [one];
       return instead === null ? [] : [{ ...one, artefact: instead }];
     });
-  for (const model of modelsOn(db, delta)) {
+  for (const model of modelsOn(db, delta!)) {
+    if (shared && editWithModel(db, model.id)?.model !== name) continue;
     db.run("UPDATE models SET on_top_of = ? WHERE id = ?", stackJson(moved(stackOf(model))), model.id);
   }
   const on = "EXISTS (SELECT 1 FROM json_each(stack) WHERE json_extract(value, '$.artefact') = ?)";
   for (const edit of db.all<EditRow>(`SELECT * FROM edits WHERE ${on}`, delta)) {
+    if (shared && edit.model !== name) continue;
     db.run("UPDATE edits SET stack = ? WHERE id = ?", JSON.stringify(moved(stackedOn(edit))), edit.id);
   }
 }

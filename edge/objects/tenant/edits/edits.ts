@@ -43,6 +43,12 @@ export interface FoundEdit {
   readonly beneath: Readonly<Record<string, string>>;
 }
 
+/** What is kept of a request that takes a fact out: the edit, and the job that solves the others. */
+export interface RemovedFact {
+  readonly id: string;
+  readonly job: string;
+}
+
 /** Edits of facts, as jobs on the lane for them and as what these come to. */
 export const edits = tenantModule({
   schema: EDIT_TABLES,
@@ -170,7 +176,8 @@ export const edits = tenantModule({
          *
          * @throws TrimtabError conflict while an alias or a job needs it.
          */
-        async delete(id: string): Promise<Deleted> {
+        async delete(id: string, key: Idempotency | null): Promise<Deleted> {
+          const deleted: Deleted = { id, object: "edit", deleted: true };
           const jobs = db.transaction(() => {
             const row = requireEdit(db, id);
             const ended = stopEditJobs(context, row);
@@ -178,10 +185,11 @@ export const edits = tenantModule({
             dropEdit(db, requireEdit(db, id), now());
             if (row.model_name !== null) requireModelUnused(row.model_name);
             if (row.file !== null) requireFileUnused(row.file);
+            settleCreation(db, key, deleted);
             return ended;
           });
           await stopped(jobs);
-          return { id, object: "edit", deleted: true };
+          return deleted;
         },
 
         /**
@@ -194,6 +202,7 @@ export const edits = tenantModule({
         async removeFact(
           id: string,
           { fact, file }: { readonly fact: number; readonly file: StoredFacts },
+          key: Idempotency | null,
         ): Promise<string> {
           const job = db.transaction(() => {
             const row = requireEdit(db, id);
@@ -221,6 +230,7 @@ export const edits = tenantModule({
             );
             const removal = { fact, job: again.id, file: file.id, facts: file.facts.lines, failed: null };
             db.run("UPDATE edits SET removal = ? WHERE id = ?", JSON.stringify(removal), id);
+            settleCreation(db, key, { id, job: again.id } satisfies RemovedFact);
             return again.id;
           });
           await queue(context);

@@ -60,7 +60,8 @@ export function pipelineNeedingFile(db: Database, file: string): string | undefi
   return db.get<{ id: string }>(
     `SELECT jobs.id FROM jobs, json_each(jobs.spec, '$.method.pipeline.stages') AS stage
      WHERE jobs.status NOT IN ${ENDED} AND json_extract(jobs.spec, '$.method.type') = 'pipeline'
-     AND (json_extract(stage.value, '$.training_file') = ?1 OR json_extract(stage.value, '$.validation_file') = ?1)`,
+     AND (json_extract(stage.value, '$.training_file') = ?1 OR json_extract(stage.value, '$.validation_file') = ?1
+       OR EXISTS (SELECT 1 FROM json_tree(stage.value, '$.method') WHERE key = 'rehearsal_file' AND value = ?1))`,
     file,
   )?.id;
 }

@@ -4,8 +4,9 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, expect, it, onTestFinished, vi } from "vitest";
-import { type EditCommandOptions, editCommand } from "../../../../infra/cli/edit/edit.ts";
+import { type EditAction, type EditCommandOptions, editCommand } from "../../../../infra/cli/edit/edit.ts";
 import { barLine } from "../../../../infra/cli/edit/watch.ts";
+import type { CliEffects } from "../../../../infra/cli/effects.ts";
 import { tenantClient } from "../../../../infra/cli/tenant-access.ts";
 import type { Edit } from "../../../../shared/api/edits.ts";
 
@@ -28,7 +29,7 @@ const DONE = edit({
   ...{ status: "succeeded", delta: "delta-1", fine_tuned_model: "ft:trimtab-base:demo::x", layers: [3] },
   scores: { ...SCORES, fluency: 4, base_loss_change: 0.001 },
   base_loss: { before: 2, after: 2.002, change: 0.001, tokens: 10 },
-  seconds: { total: 1.25, statistics: 0, tracing: 0, values: 1, solve: 0, scoring: 0.25 },
+  seconds: { total: 1.25, statistics: 0, tracing: 0, values: 1, solve: 0, refine: 0, scoring: 0.25 },
   facts: [
     {
       ...FACT,
@@ -44,16 +45,26 @@ const DONE = edit({
 const replies = new Map<string, unknown[]>();
 const seen: { line: string; body: unknown }[] = [];
 const written: string[] = [];
-const effects = { output: { write: (text: string) => written.push(text) }, sleep: async () => {} };
+const statuses: number[] = [];
+const effects: CliEffects = {
+  progress: { write: (text) => written.push(text) },
+  print: () => {},
+  fail: (_, status) => void statuses.push(status),
+  input: process.stdin,
+  env: {},
+  now: () => 0,
+  sleep: async () => {},
+};
 
 beforeEach(() => {
   replies.clear();
   seen.length = 0;
   written.length = 0;
+  statuses.length = 0;
 });
 
 /** Runs a command against a server that gives each call its next reply, the last of them again and again. */
-async function run(words: readonly string[], options: Partial<EditCommandOptions> = {}) {
+async function run([action, ...words]: [EditAction, ...string[]], options: Partial<EditCommandOptions> = {}) {
   const server = createServer(async (request, response) => {
     let text = "";
     for await (const chunk of request) text += chunk;
@@ -69,7 +80,7 @@ async function run(words: readonly string[], options: Partial<EditCommandOptions
   await new Promise<void>((started) => server.listen(0, "127.0.0.1", started));
   onTestFinished(() => void server.close());
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`;
-  return editCommand(words, { json: false, url, key: "tt_demo_x", ...options }, effects);
+  return editCommand(action, words, { json: false, wait: true, url, key: "tt_demo_x", ...options }, effects);
 }
 
 const event = (id: string, message: string, data: unknown = null) => ({
@@ -87,7 +98,7 @@ it("creates an edit of one fact, tells what its job says, and shows how well it 
     page([event("c", "scored"), event("b", "found values"), event("a", "took key statistics")]),
   ]);
   const flags = { prompt: FACT.prompt, subject: "France", target: "Lyon", delta: ["delta-0=0.5", "delta-2"] };
-  const text = await run(["create"], { ...flags, method: ["rome"], options: '{"layers":3}', suffix: "s" });
+  const text = await run(["create"], { ...flags, method: "rome", options: '{"layers":3}', suffix: "s" });
   expect(seen[0]!.body).toEqual({
     ...{ model: "trimtab-base", method: "rome", options: { layers: 3 }, suffix: "s" },
     deltas: [{ id: "delta-0", weight: 0.5 }, { id: "delta-2" }],
@@ -111,8 +122,8 @@ it("reads facts from a file, and says which line is wrong", async () => {
   await expect(run(["create"], { prompt: "a b" })).rejects.toThrow("--subject, --target missing");
   await expect(run(["create", join(folder, "none")])).rejects.toThrow("cannot be read");
   replies.set("POST /v1/edits", [edit()]);
-  expect(await run(["create", file], { "no-wait": true })).toContain("edit-1  queued");
-  expect(JSON.parse((await run(["create", file], { "no-wait": true, json: true }))!)).toMatchObject({ id: "edit-1" });
+  expect(await run(["create", file], { wait: false })).toContain("edit-1  queued");
+  expect(JSON.parse((await run(["create", file], { wait: false, json: true }))!)).toMatchObject({ id: "edit-1" });
 });
 
 it("lists, checks, merges and undoes edits", async () => {
@@ -137,7 +148,7 @@ it("lists, checks, merges and undoes edits", async () => {
   ]);
   const flags = { prompt: FACT.prompt, subject: "France", target: "Lyon" };
   expect(await run(["check"], flags)).toMatch(/0 +interfering keys +12° +They are close\./);
-  expect(await run(["check"], { ...flags, "no-wait": true })).toBe(
+  expect(await run(["check"], { ...flags, wait: false })).toBe(
     "No conflicts.\nOnly the texts were compared, not the facts' keys.\n",
   );
   replies.set("POST /v1/edits/merge", [DONE]);
@@ -151,10 +162,10 @@ it("lists, checks, merges and undoes edits", async () => {
   replies.set("GET /v1/fine_tuning/jobs/ftjob-2/events?limit=100", [page([event("x", "solved again")])]);
   replies.set("GET /v1/fine_tuning/jobs/ftjob-1/events?limit=100", [page([])]);
   expect(await run(["delete", "edit-1"], { fact: "0" })).toContain("edit-1  succeeded");
+  expect(statuses).toEqual([]);
   expect(written).toEqual(["solved again\n"]);
   await expect(run(["show"])).rejects.toThrow("Give an edit's id");
   await expect(run(["show", "edit-9"])).rejects.toThrow("no GET /v1/edits/edit-9");
-  expect(await run(["mend"])).toBeUndefined();
 });
 
 it("writes the heat map of a tracing once there is one", async () => {

@@ -3,6 +3,7 @@ import { baseArtefactKind } from "../../../../shared/api/base-artefacts/registry
 
 it.each([
   ["tracing.0123456789abcdef.json", "a causal tracing"],
+  ["fisher.0123456789abcdef.safetensors", "Fisher information"],
   ["key-statistics.0123456789abcdef.safetensors", "key statistics"],
 ])("%s holds %s", (name, holds) => {
   expect(baseArtefactKind(name, "name").holds).toBe(holds);

@@ -136,3 +136,10 @@ describe("files without a model type", () => {
     expect(bare({ vocab: { a: 0, "##b": 1 }, unk_token: "a" })).toEqual([0, 1]);
   });
 });
+
+test("a text of more tokens than a call may have arguments", () => {
+  const { file, model } = golden.configurations[0]!;
+  const tokenizer = loadTokenizer({ ...file, model: golden.models[model] }, { eos_token: "</s>", unk_token: "<unk>" });
+  const once = tokenizer.encode("a b ");
+  expect(tokenizer.encode("a b ".repeat(200_000)).length).toBeGreaterThan(100_000 * once.length);
+});

@@ -51,3 +51,9 @@ test("a threshold above every eigenvalue leaves everything, one below them all i
     }),
   );
 });
+
+test("a share of the directions is those with the smallest eigenvalues", () => {
+  const found = nullSpaceProjector(secondMoment, { share: 0.3 });
+  expect(found.dimension).toBe(18);
+  expect(distance(found.projector, nullSpaceProjector(secondMoment, found.eigenvalues[18]!).projector)).toBe(0);
+});

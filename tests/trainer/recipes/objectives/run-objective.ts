@@ -19,6 +19,10 @@ export interface ObjectiveRun<S extends TrainingSettings> {
   readonly checkpoint?: Uint8Array;
   readonly executor?: Executor;
   readonly seed?: number;
+  /** The base's folder; the tiny model's by default. */
+  readonly files?: ReadonlyMap<string, Uint8Array>;
+  /** A file to rehearse. */
+  readonly rehearsal?: string;
   readonly afterStep?: (progress: Progress) => void;
 }
 
@@ -44,9 +48,10 @@ export async function tinyJobOf<S extends TrainingSettings>(options: ObjectiveRu
     settings: options.settings,
     seed: options.seed ?? 3,
     createdAt: 1_700_000_000,
-    base: { id: "tiny", digest: "b".repeat(64), files: TINY_FILES },
+    base: { id: "tiny", digest: "b".repeat(64), files: options.files ?? TINY_FILES },
     training: await dataset("train.jsonl", options.training),
     validation: options.validation === undefined ? null : await dataset("valid.jsonl", options.validation),
+    ...(options.rehearsal === undefined ? {} : { rehearsal: await dataset("old.jsonl", options.rehearsal) }),
     checkpoint: options.checkpoint ?? null,
   };
 }
