@@ -6,7 +6,7 @@ import type { Metrics, RecipeContext } from "./recipe.ts";
 
 export interface ComparedFile {
   readonly name: string;
-  readonly lines: Iterable<UnitLine>;
+  readonly lines: () => Iterable<UnitLine>;
 }
 
 const SIMILARITY = 0.7;
@@ -23,18 +23,20 @@ const SAYS: Readonly<Record<OverlapKind, string>> = {
 };
 
 /**
- * Compares the files and warns of what they share, by line. The job goes on.
+ * Compares the files, each to train on with all to measure, and warns of what they share, by line. The job goes on.
  *
  * @returns how many lines of each overlap; nothing where none do
  */
 export async function findFileOverlap(
-  { training, validation }: { readonly training: ComparedFile; readonly validation: ComparedFile },
+  {
+    training,
+    validation,
+  }: { readonly training: readonly ComparedFile[]; readonly validation: readonly ComparedFile[] },
   { event, yieldToEventLoop }: Pick<RecipeContext, "event" | "yieldToEventLoop">,
 ): Promise<Metrics> {
-  const copies = new Copies({ similarity: SIMILARITY, maxBytes: MOST_BYTES });
   let characters = 0;
   async function* read({ lines }: ComparedFile) {
-    for (const { line, examples } of lines) {
+    for (const { line, examples } of lines()) {
       const texts = lineTexts(line, examples);
       yield texts;
       characters += texts.content.length;
@@ -43,25 +45,41 @@ export async function findFileOverlap(
       await yieldToEventLoop();
     }
   }
-  for await (const texts of read(validation)) copies.addHeldOut(0, texts);
-  for await (const texts of read(training)) copies.add(texts);
-  const found = await copies.find(yieldToEventLoop);
-  const { overlaps } = found;
-  if (overlaps.length === 0) return {};
-  const metrics = {
-    overlapping_training_lines: overlaps.length,
-    overlapping_validation_lines: new Set(overlaps.map(({ other_line }) => other_line)).size,
-  };
-  event({
-    level: "warn",
-    type: "message",
-    message: warning(found, [training.name, validation.name]),
-    data: { file: "validation_file", ...metrics },
-  });
-  return metrics;
+  let trained = 0;
+  const measured = new Set<string>();
+  for (const file of training) {
+    const copies = new Copies({ similarity: SIMILARITY, maxBytes: MOST_BYTES });
+    for (const [at, other] of validation.entries()) {
+      for await (const texts of read(other)) copies.addHeldOut(at, texts);
+    }
+    for await (const texts of read(file)) copies.add(texts);
+    const found = await copies.find(yieldToEventLoop);
+    trained += found.overlaps.length;
+    for (const [at, other] of validation.entries()) {
+      const overlaps = found.overlaps.filter((overlap) => overlap.file === at);
+      if (overlaps.length === 0) continue;
+      const lines = new Set(overlaps.map(({ other_line }) => other_line));
+      for (const line of lines) measured.add(`${at}:${line}`);
+      event({
+        level: "warn",
+        type: "message",
+        message: warning({ overlaps, complete: found.complete }, [file.name, other.name]),
+        data: {
+          file: "validation_file",
+          overlapping_training_lines: overlaps.length,
+          overlapping_validation_lines: lines.size,
+        },
+      });
+    }
+  }
+  if (trained === 0) return {};
+  return { overlapping_training_lines: trained, overlapping_validation_lines: measured.size };
 }
 
-function warning({ overlaps, complete }: CopiesFound, [training, validation]: readonly [string, string]): string {
+function warning(
+  { overlaps, complete }: Pick<CopiesFound, "overlaps" | "complete">,
+  [training, validation]: readonly [string, string],
+): string {
   const parts = OVERLAP_KINDS.flatMap((kind) => {
     const lines = overlaps.filter((overlap) => overlap.kind === kind);
     if (lines.length === 0) return [];

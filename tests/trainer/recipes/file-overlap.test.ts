@@ -4,16 +4,20 @@ import type { RecipeContext } from "../../../trainer/recipes/recipe.ts";
 
 type Event = Parameters<RecipeContext["event"]>[0];
 
-async function compare(training: readonly (readonly [string, string])[], validation: readonly (readonly [string, string])[]) {
+async function compare(
+  training: readonly (readonly [string, string])[],
+  validation: readonly (readonly [string, string])[],
+) {
   const events: Event[] = [];
   const file = (name: string, pairs: readonly (readonly [string, string])[]) => ({
     name,
-    lines: pairs.map(([prompt, completion], at) => ({
-      line: at + 1,
-      examples: [{ kind: "completion", prompt, completion } as const],
-    })),
+    lines: () =>
+      pairs.map(([prompt, completion], at) => ({
+        line: at + 1,
+        examples: [{ kind: "completion", prompt, completion } as const],
+      })),
   });
-  const files = { training: file("train.jsonl", training), validation: file("valid.jsonl", validation) };
+  const files = { training: [file("train.jsonl", training)], validation: [file("valid.jsonl", validation)] };
   const context = { event: (event: Event) => void events.push(event), yieldToEventLoop: async () => {} };
   return { metrics: await findFileOverlap(files, context), events };
 }
@@ -24,7 +28,10 @@ describe("findFileOverlap", () => {
   const validation = [
     [words(100), "reply 1"],
     [words(300), "reply 3 indeed"],
-    [words(500), "quite another reply, of many more words than the prompt has, so that the two are not near copies at all"],
+    [
+      words(500),
+      "quite another reply, of many more words than the prompt has, so that the two are not near copies at all",
+    ],
     ["what is bread", "flour"],
     [words(90_000), "nothing alike"],
   ] as const;
