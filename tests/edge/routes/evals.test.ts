@@ -490,6 +490,23 @@ describe("a run", () => {
     expect((await outputs(of.id, held.id))[0]!.sample.output[0]!.content).toBe("0.75");
   });
 
+  it("waits where the tenant has no tokens left, rather than fail", async () => {
+    const slow = await api.tenant("slow-evaluators", { tokens_per_minute: 6 });
+    await useEngine("slow-evaluators", engine.binding);
+    const theirs = openai(api, slow);
+    const of = await theirs.evals.create({ data_source_config: custom, testing_criteria: [exact] });
+    const many = Array.from({ length: 20 }, () => good);
+    const { id } = await theirs.evals.runs.create(of.id, { data_source: completions(content(...many)) });
+    await vi.waitFor(() => expect(engine.requests.length).toBeGreaterThan(0), { timeout: 10_000, interval: 20 });
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const waiting = await theirs.evals.runs.retrieve(id, { eval_id: of.id });
+    expect(waiting).toMatchObject({ status: "in_progress", result_counts: { failed: 0, errored: 0 } });
+    expect(engine.requests.length).toBeLessThanOrEqual(8);
+    const { days } = await api.call<{ days: { requests: number }[] }>("GET", "/v1/usage", { key: slow });
+    expect(days[0]!.requests).toBe(engine.requests.length);
+    expect(await theirs.evals.runs.cancel(id, { eval_id: of.id })).toMatchObject({ status: "canceled" });
+  });
+
   it("is another tenant's to no one", async () => {
     const of = await createEval();
     const done = await run(of.id, completions(content(good)));
