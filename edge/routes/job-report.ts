@@ -5,6 +5,7 @@ import { JobEval } from "../../shared/api/job-evals.ts";
 import { JobReport, REPORT_HTML, REPORT_JSON } from "../../shared/api/job-report.ts";
 import { type Job, TERMINAL_STATUSES } from "../../shared/api/jobs.ts";
 import { SweepReport } from "../../shared/api/sweep-report.ts";
+import { SynthesisReport } from "../../shared/api/synthesis-report.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { evalsPage, withEvals } from "../../shared/report/job-evals.ts";
 import { REPORT_POLICY } from "../../shared/report/page.ts";
@@ -31,7 +32,7 @@ const get = createRoute({
     200: {
       description: "The report",
       content: {
-        "application/json": { schema: z.union([JobReport, SweepReport, EvalsReport]) },
+        "application/json": { schema: z.union([JobReport, SweepReport, SynthesisReport, EvalsReport]) },
         "text/html": { schema: { type: "string" } as const },
       },
     },

@@ -11,8 +11,10 @@ import {
   JobList,
   JobListQuery,
   jobFilter,
+  jobRequest,
 } from "../../shared/api/jobs.ts";
 import { type ListOf, pageQuery } from "../../shared/api/lists.ts";
+import { requireMixable } from "../../shared/api/methods.ts";
 import { isPipeline, isSweep } from "../../shared/api/pipelines.ts";
 import { DEFAULTS } from "../../shared/limits.ts";
 import type { AppEnv } from "./app-env.ts";
@@ -105,8 +107,10 @@ jobs.use("*", tenantAuth());
 jobs.openapi(create, async (c) => {
   const reply = (value: Job | JobValidation) => answer(c, value);
   const tenant = c.var.caller.object;
-  const request = c.req.valid("json");
+  const request = jobRequest(c.req.valid("json"));
   const asked = methodOf(request);
+  // A sweep's trials are checked one by one: each has files of its own.
+  if (!isSweep(asked)) requireMixable(asked, request);
   const body: unknown = await c.req.json();
   const { validate = "false", examples = DEFAULTS.validatedExamples } = c.req.valid("query");
   if (validate !== "false") await checkJobEvals(c, request);

@@ -1,8 +1,8 @@
 /** The creation of sweeps, and their dry runs: every trial is treated as the job that it will be. */
 import type { Context } from "hono";
 import type { JobValidation } from "../../shared/api/job-validation.ts";
-import { CreateJob, type Job } from "../../shared/api/jobs.ts";
-import { requireStartsFrom } from "../../shared/api/methods.ts";
+import { CreateJob, type Job, jobRequest } from "../../shared/api/jobs.ts";
+import { requireMixable, requireStartsFrom } from "../../shared/api/methods.ts";
 import { requestError } from "../../shared/api/parse.ts";
 import { isTrained } from "../../shared/api/pipelines.ts";
 import { SWEEP_PATH, type SweepSettings, VALIDATION_LOSS } from "../../shared/api/sweeps.ts";
@@ -97,13 +97,14 @@ async function checkedTrial({ c, settings, combination, trial, body }: TrialPart
   return await inTrial(async () => {
     const parsed = CreateJob.safeParse(raw);
     if (!parsed.success) throw requestError(parsed.error, raw);
-    const request = parsed.data;
+    const request = jobRequest(parsed.data);
     const asked = methodOf(request);
     if (!isTrained(asked)) {
       const message = `A sweep has no trials of the type ${asked.type}: name the type of a job that a trainer runs.`;
       throw new TrimtabError("invalid_request", message, { param: "method.type" });
     }
     requireStartsFrom(asked, "trial", "method.type");
+    requireMixable(asked, request);
     if (settings.metric === VALIDATION_LOSS && request.validation_file === undefined) {
       const message = `\`validation_file\` is required: trials are compared by the loss on it. Name one, or another \`${SWEEP_PATH}.metric\`.`;
       throw new TrimtabError("invalid_request", message, { param: "validation_file" });
@@ -119,8 +120,8 @@ function ofEachDataset(trials: readonly CheckedTrial[]): CheckedTrial[] {
   const read = new Map<string, CheckedTrial>();
   for (const trial of trials) {
     const { request, method, base } = trial.planned;
-    const { training_file: training, validation_file: validation } = request;
-    const key = JSON.stringify([training, validation, method.type, base.digest, trial.maxLength]);
+    const { training_file: training, validation_file: validation, mixture, validation_files: measured } = request;
+    const key = JSON.stringify([training, validation, mixture, measured, method.type, base.digest, trial.maxLength]);
     if (!read.has(key)) read.set(key, trial);
   }
   return [...read.values()];

@@ -5,6 +5,7 @@ import { JobEval, RequestedEvals } from "./job-evals.ts";
 import { JobStatus } from "./job-status.ts";
 import { listSchema, type Page, pageQuery } from "./lists.ts";
 import { Executor } from "./methods.ts";
+import { type JobFiles, jobFiles, MixtureSettings, ShownFiles, TrainingFiles, ValidationFiles } from "./mixtures.ts";
 import { JobMethod, PipelinePlace, ShownStage } from "./pipelines.ts";
 import { BestTrial, ShownTrial, SweepPlace } from "./sweeps.ts";
 
@@ -42,8 +43,9 @@ export const CreateJob = z
       description:
         "How to continue from one of your own models: `merged_weights`, the default, trains on the base with its delta folded in, and the result contains both; `adapter` trains the model's own adapter further, and the result replaces it. `adapter` takes the adapter's method and settings where `peft` is left out",
     }),
-    training_file: z.string().min(1).max(64),
-    validation_file: z.string().min(1).max(64).optional(),
+    training_file: TrainingFiles,
+    validation_file: ValidationFiles.optional(),
+    mixture: MixtureSettings.optional().meta({ description: "How the files of a list are mixed" }),
     suffix: Suffix.optional(),
     seed: z.int().min(0).max(2_147_483_647).optional(),
     metadata: Metadata.optional(),
@@ -54,7 +56,14 @@ export const CreateJob = z
     integrations: z.array(z.unknown()).max(0, "must be empty: no integration is supported").optional(),
   })
   .meta({ id: "CreateFineTuningJob" });
-export type CreateJob = z.infer<typeof CreateJob>;
+/** A request whose files are told apart; `jobRequest` makes it. */
+export type CreateJob = Omit<z.infer<typeof CreateJob>, keyof JobFiles> & JobFiles;
+
+/** Throws `invalid_request`, with the field, for files that cannot be used together. */
+export function jobRequest(body: z.infer<typeof CreateJob>): CreateJob {
+  const { training_file, validation_file, mixture, ...others } = body;
+  return { ...others, ...jobFiles({ training_file, validation_file, mixture }) };
+}
 
 export const Job = z
   .strictObject({
@@ -69,6 +78,7 @@ export const Job = z
     status: JobStatus,
     training_file: z.string(),
     validation_file: z.string().nullable(),
+    ...ShownFiles,
     hyperparameters: z.record(z.string(), hyperparameterValue),
     method: JobMethod,
     executor: Executor.nullable(),

@@ -219,7 +219,24 @@ export const texts: Section = ({ texts: found }) => {
 
 /** Series that are drawn together; what is in none of them is in the JSON alone. */
 const CHARTS = [
-  ["losses", "Loss", ["loss", "valid_loss"]],
+  ["losses", "Loss", ["loss", "valid_loss", "rehearsal_loss"]],
+  ["forgetting-loss", "Loss on texts that the base holds out", ["forgetting/text_loss"]],
+  ["forgetting-facts", "Share of the base's facts that are still known", ["forgetting/fact_recall"]],
+  [
+    "memorisation-losses",
+    "Loss on training examples and on validation examples, at the ends of epochs",
+    ["memorisation/loss", "memorisation/valid_loss"],
+  ],
+  [
+    "memorisation-copies",
+    "Share of examples that greedy decoding writes exactly, and the first tokens of",
+    [
+      "memorisation/exact_copies",
+      "memorisation/valid_exact_copies",
+      "memorisation/prefix_copies",
+      "memorisation/valid_prefix_copies",
+    ],
+  ],
   [
     "margins",
     "Rewards of the better and the worse completions",

@@ -3,8 +3,10 @@
  * the figures in `results`.
  */
 import { benchAlign } from "./align/align.ts";
+import { benchData } from "./data/data.ts";
 import { benchEdit } from "./edit/edit.ts";
 import { benchGenerate } from "./generate/generate.ts";
+import { benchHead } from "./head/head.ts";
 import { benchPeft } from "./peft/peft.ts";
 import { benchProbe } from "./probe/probe.ts";
 import { benchQlora } from "./qlora/qlora.ts";
@@ -20,8 +22,10 @@ interface Bench {
 
 const BENCHES: Readonly<Record<string, Bench>> = {
   align: { about: "training on preferences and rewards, beside trl on PyTorch", run: benchAlign },
+  data: { about: "looking at a large dataset: seconds, memory, and how many planted copies are found", run: benchData },
   edit: { about: "editing facts with ROME and MEMIT, beside the published algorithms on PyTorch", run: benchEdit },
   generate: { about: "sampling beside training, in batches of 1, 8 and 32 rows", run: benchGenerate },
+  head: { about: "a training step with the logits of every position, and in chunks of labelled ones", run: benchHead },
   peft: { about: "every method on one task: quality, memory, time, forgetting", run: benchPeft },
   probe: { about: "trying candidates for a row's next token, by a probe and by decoding them", run: benchProbe },
   qlora: { about: "peak memory of training on a 4-bit base, compared with plain LoRA", run: benchQlora },

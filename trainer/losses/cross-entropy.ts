@@ -31,32 +31,6 @@ export function crossEntropy(b: GraphBuilder, logits: Value, inputs = inputsFor(
   return b.neg(b.div(b.reduceSum(weightedLogProbabilities(b, logits, inputs), [0, 1]), inputs.total));
 }
 
-/** weightₜ · log p(targetₜ), [B, T], for logits [B, T, V]: 0 where nothing is trained. */
-export function targetLogProbabilities(b: GraphBuilder, logits: Value, inputs: Targets): Value {
-  const [rows, tokens] = logits.shape as [number, number, number];
-  return b.reshape(weightedLogProbabilities(b, logits, inputs), [rows, tokens]);
-}
-
-/**
- * Σ weightₜ · [the target's logit is the largest] / total, for logits [B, T, V]: this micro-batch's share of the step's token
- * accuracy. A target that shares the largest logit counts. Has no gradient.
- *
- * The largest logit is compared with the target's instead of taking an argmax: one pass over the logits, where the head's
- * product takes 2D operations for each of them.
- */
-export function tokenAccuracy(b: GraphBuilder, logits: Value, inputs: Targets): Value {
-  return b.div(b.reduceSum(targetHits(b, logits, inputs), [0, 1]), inputs.total);
-}
-
-/** weightₜ · [the target's logit is the largest], [B, T], for logits [B, T, V]. Has no gradient. */
-export function targetHits(b: GraphBuilder, logits: Value, { targets, weights }: Targets): Value {
-  const [rows, tokens, vocabulary] = logits.shape as [number, number, number];
-  const flat = b.reshape(b.detach(logits), [rows * tokens, vocabulary]);
-  const ofTarget = b.gatherElements(flat, b.reshape(targets, [rows * tokens, 1]));
-  const hits = b.cast(b.equal(ofTarget, b.reduceMax(flat, [1], true)), "f32");
-  return b.mul(b.reshape(hits, [rows, tokens]), weights);
-}
-
 /** [B·T, 1] */
 function weightedLogProbabilities(b: GraphBuilder, logits: Value, { targets, weights }: Targets): Value {
   const [rows, tokens, vocabulary] = logits.shape as [number, number, number];

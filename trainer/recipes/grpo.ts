@@ -50,7 +50,7 @@ export const grpo: Algorithm<SettingsOf<"grpo">> = {
   },
   loss(context, settings) {
     const { b } = context;
-    const { loss_type, temperature, epsilon, epsilon_high = epsilon } = settings.hyperparameters;
+    const { loss_type, epsilon, epsilon_high = epsilon } = settings.hyperparameters;
     const policy = policyTerms(context, settings);
     const entropy = policyEntropy(context, settings);
     const advantage = context.column("advantage");

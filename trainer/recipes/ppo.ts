@@ -29,7 +29,7 @@ export const ppo: Algorithm<SettingsOf<"ppo">> = {
   },
   loss(context, settings) {
     const { b } = context;
-    const { cliprange_value: range, vf_coef, temperature } = settings.hyperparameters;
+    const { cliprange_value: range, vf_coef } = settings.hyperparameters;
     const mean = (x: Value) => meanOverTokens(context, x);
     const metric = (x: Value) => ({ value: mean(x), kind: "sum" }) as const;
     const policy = policyTerms(context, settings);

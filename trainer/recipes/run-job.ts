@@ -2,6 +2,8 @@ import { MEASURED_LINES } from "../../shared/api/measured-lines.ts";
 import { settingsPath, type TrainingSettings } from "../../shared/api/methods.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { methodsOf } from "../../shared/peft/presets.ts";
+import { labelledCapacity } from "../data/labelled.ts";
+import type { Unit } from "../data/units.ts";
 import type { CarriedState } from "../loop/carried-state.ts";
 import { decodeCheckpoint, type ExpectedState, encodeCheckpoint } from "../loop/checkpoint.ts";
 import { createProgramCache, type ProgramCache } from "../loop/program-cache.ts";
@@ -15,6 +17,8 @@ import { createEwc } from "./keeping/ewc.ts";
 import { createForgetting, forgettingMessage, forgettingResult } from "./keeping/forgetting.ts";
 import { createMemorisation } from "./keeping/memorisation.ts";
 import { createRehearsal } from "./keeping/rehearsal.ts";
+import { measuringEach, plannedEvent } from "./mixed-files.ts";
+import { mixtureResult } from "./mixture-result.ts";
 import type { Objective } from "./objective.ts";
 import { type PreparedRun, prepareRun } from "./prepare-run.ts";
 import { createPublisher } from "./publisher.ts";
@@ -25,7 +29,7 @@ import { phaseValidation, validationOf } from "./run-validation.ts";
 import { createStepReporter, type Measurement } from "./step-report.ts";
 import type { RunHooks } from "./trained-run.ts";
 import { trainingPlan } from "./training-plan.ts";
-import { createUnitSource } from "./unit-source.ts";
+import { createUnitSource, type UnitSource } from "./unit-source.ts";
 import { MEASUREMENTS, measuredSteps, resultMetrics } from "./validation.ts";
 
 /** A delta is published at the end of each of the last epochs, including the final one. */
@@ -133,6 +137,7 @@ async function runPrepared<S extends TrainingSettings>(
     context.event(maskEvent(job.training.name, run.training[0]!, run.tokenizer));
   }
 
+  if (start.step === 0 && run.mixture !== undefined) context.event(plannedEvent(run.mixture));
   const units = await createUnitSource({ objective, run, tools, phases });
   // The reference of fixed units has been computed by now; dropping its copy of the base makes room for training.
   if (readsFile && objective.refresh === undefined) await kept.clear();
@@ -141,11 +146,22 @@ async function runPrepared<S extends TrainingSettings>(
     loss: (graph) => objective.loss(graph, job.settings),
   };
   const evaluator =
-    run.validation && phases === undefined ? await createEvaluator(context.executor, measured) : undefined;
+    (run.validation || run.mixture) && phases === undefined
+      ? await createEvaluator(context.executor, measured)
+      : undefined;
   try {
     const validation =
       phases === undefined
-        ? evaluator && (await validationOf(evaluator, { context, run, units, measured, first, lines }))
+        ? evaluator &&
+          run.validation &&
+          (await validationOf(measuringEach(evaluator, run.validationFiles), {
+            context,
+            run,
+            units,
+            measured,
+            first,
+            lines,
+          }))
         : run.validation && (await phaseValidation(phases, { run, first, lines }));
     if (best !== undefined && validation?.base.loss === undefined) throw nothingToCompare(job);
     if (validation?.base.loss !== undefined) {
@@ -163,6 +179,7 @@ async function runPrepared<S extends TrainingSettings>(
     const training = trainingPlan(objective, job, {
       ...{ context, run, units, carried },
       companions: [rehearsal, ewc].filter((one) => one !== undefined),
+      labelled: readsFile && objective.refresh === undefined ? await labelledOf(units, first, run) : undefined,
       stop: best === undefined && phases === undefined ? undefined : (state) => whyStop(state) !== undefined,
       onTokens: (count) => (stepTokens = count),
     });
@@ -222,10 +239,13 @@ async function runPrepared<S extends TrainingSettings>(
       say(message, { step: result.step });
     }
     const tuned = await measure(result);
+    const mixed = await mixtureResult(end, { run, context, units, evaluator });
     const left = await forgetting?.measure(result);
     const metrics = {
       ...resultMetrics(validation?.base, tuned),
       ...forgettingResult(forgetting?.before, left),
+      ...run.overlap,
+      ...mixed,
       ...(stopped === undefined ? {} : { stopped_after_step: end.step }),
       ...(best === undefined ? {} : { best_step: result.step }),
     };
@@ -290,6 +310,17 @@ function nothingToCompare<S extends TrainingSettings>(job: RecipeJob<S>): Trimta
   return new TrimtabError("invalid_request", `\`${param}\` compares losses on the validation file, and ${why}.`, {
     param,
   });
+}
+
+/** Steps whose micro-batches say how many positions one has that are labelled. */
+const EXAMINED_STEPS = 64;
+
+async function labelledOf(units: UnitSource, first: TrainingState, { method, hyperparameters, rows }: PreparedRun) {
+  const steps: (readonly (readonly Unit[])[])[] = [];
+  for (let step = 0; step < Math.min(EXAMINED_STEPS, hyperparameters.schedule.totalSteps); step++) {
+    steps.push(await units.training({ ...first, step }, method.initial));
+  }
+  return labelledCapacity(steps, rows);
 }
 
 function firstState({ method }: PreparedRun, carried: CarriedState | undefined): TrainingState {

@@ -106,6 +106,10 @@ export class DataFix {
         dropped.set(id, { rule: "only", line: id, reason: `is not found by ${only.join(" or ")}` });
       }
     }
+    for (const [id, line] of dropped) {
+      const other = staying(line, dropped);
+      if (other !== line.other) dropped.set(id, { ...line, other: other! });
+    }
     return { lines: this.#order.length, dropped, complete: found?.complete ?? true };
   }
 
@@ -147,6 +151,19 @@ export class DataFix {
     this.#work = 0;
     await this.#options.pause();
   }
+}
+
+/** The line that stays in a line's place: where that is dropped as a copy too, the one in its place. */
+function staying({ other }: FixedLine, dropped: ReadonlyMap<number, FixedLine>): number | undefined {
+  let at = other;
+  const passed = new Set<number>();
+  while (at !== undefined && !passed.has(at)) {
+    passed.add(at);
+    const next = dropped.get(at)?.other;
+    if (next === undefined) return at;
+    at = next;
+  }
+  return at;
 }
 
 function lacks(rule: FixRuleName, what: string, { drop }: FixOptions): TrimtabError {

@@ -63,3 +63,13 @@ export async function sailorRun({ hyperparameters, peft, seed }: SailorRun): Pro
     metrics,
   };
 }
+
+const FAST = { max_steps: 24, batch_size: 8, learning_rate: 0.015 } as const;
+const LORA = { type: "lora" } as const;
+
+/** A run that is fast enough to forget, and the two ways to keep what it would take. */
+export const SAILOR = {
+  plain: { hyperparameters: FAST, peft: LORA },
+  rehearsal: { hyperparameters: { ...FAST, rehearsal_file: "base", rehearsal_ratio: 0.5 }, peft: LORA },
+  ewc: { hyperparameters: { ...FAST, ewc_lambda: 10_000 }, peft: LORA },
+} as const;

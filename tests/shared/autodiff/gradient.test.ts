@@ -65,6 +65,35 @@ describe("gradient", () => {
     );
   });
 
+  it("computes what is marked so a second time, behind the gradients that need it, and to the same numbers", () => {
+    const built = (marked: boolean) => {
+      const b = new GraphBuilder("again");
+      const x = b.input("x", "f64", [4, 3]);
+      const w = b.input("w", "f64", [3, 5]);
+      const rows = [0, 2].map((from) => b.slice(x, 0, from, from + 2));
+      const parts = rows.map((row) => {
+        const make = (part: Value) => b.reduceSum(b.logSoftmax(b.matmul(part, w)), [1]);
+        return marked ? b.recomputed([row], ([again]) => [make(again!)])[0]! : make(row);
+      });
+      const loss = b.reduceSum(b.square(b.concat(parts, 0)), [0]);
+      const [dx, dw] = gradient(b, loss, [x, w]) as [Value, Value];
+      return b.build({ loss, dx, dw });
+    };
+    const feeds = { x: normal([4, 3]), w: normal([3, 5]) };
+    const [graph, plain] = [built(true), built(false)];
+    verify(graph);
+    const [got, expected] = [interpret(graph, feeds), interpret(plain, feeds)];
+    for (const name of ["loss", "dx", "dw"]) expect(distance(got[name]!, expected[name]!), name).toBeLessThan(1e-12);
+    const products = (of: typeof graph) => of.nodes.filter(({ op }) => op === "matmul").length;
+    expect(products(graph) - products(plain)).toBe(2);
+    // Parts without any gradient are left alone.
+    const b = new GraphBuilder("unused");
+    const y = b.input("y", "f64", [2]);
+    b.recomputed([y], ([again]) => [b.exp(again!)]);
+    const [dy] = gradient(b, b.reduceSum(y, [0]), [y]) as [Value];
+    expect(b.build({ dy }).nodes.some(({ op }) => op === "exp")).toBe(false);
+  });
+
   it("rejects a loss that is not a scalar", () => {
     const b = new GraphBuilder("g");
     const x = b.input("x", "f32", [2]);

@@ -3,7 +3,7 @@ import { GraphBuilder } from "../../../shared/graph/builder.ts";
 import { f32, i64, scalar } from "../../../shared/tensor.ts";
 import type { NamedTensors } from "../../../trainer/engines/executor.ts";
 import { createOnnxRuntimeExecutor } from "../../../trainer/engines/onnxruntime.ts";
-import { crossEntropy, targetInputs, tokenAccuracy } from "../../../trainer/losses/cross-entropy.ts";
+import { crossEntropy } from "../../../trainer/losses/cross-entropy.ts";
 import { GOLDEN_MODELS, goldenOutputs } from "../../shared/model/golden-models.ts";
 import { goldenFeeds } from "../golden-llama.ts";
 
@@ -56,62 +56,5 @@ describe("crossEntropy", { timeout: 30_000 }, () => {
 
   it("gives 0 for a micro-batch without a label", async () => {
     expect(Math.abs(await small([0, 0, 0, 0], 7))).toBe(0);
-  });
-});
-
-describe("tokenAccuracy", () => {
-  const accuracyOf = async (logits: readonly number[], weights: readonly number[], total: number) => {
-    const b = new GraphBuilder("accuracy");
-    const value = tokenAccuracy(b, b.input("logits", "f32", [2, 2, 3]), targetInputs(b, 2, 2));
-    const program = await executor.compile(b.build({ value }));
-    const feeds = { targets: i64([2, 2], TARGETS), weights: f32([2, 2], weights), total: scalar("f32", total) };
-    const outputs = await program.run({ logits: f32([2, 2, 3], logits), ...feeds });
-    await program.dispose();
-    return Number(outputs.value!.data[0]);
-  };
-  /** No two equal: the first and the third target rank first, the second and the fourth do not. */
-  const RANKED = [2, 0, 1, 0.5, 0, 0.25, -1, 5, 3, 100, 0, -100];
-
-  it("is the share of trained tokens that rank first, by hand", async () => {
-    expect(await accuracyOf(RANKED, [1, 1, 1, 1], 4)).toBe(0.5);
-    expect(await accuracyOf(RANKED, [1, 1, 1, 0], 3)).toBeCloseTo(2 / 3, 6);
-    expect(await accuracyOf(RANKED, [0, 1, 0, 1], 2)).toBe(0);
-    expect(await accuracyOf(RANKED, [0, 0, 0, 0], 7)).toBe(0);
-  });
-
-  it("adds up over micro-batches that share the step's total", async () => {
-    const parts = [await accuracyOf(RANKED, [1, 1, 0, 0], 4), await accuracyOf(RANKED, [0, 0, 1, 1], 4)];
-    expect(parts).toEqual([0.25, 0.25]);
-  });
-
-  it("counts a target that shares the largest logit", async () => {
-    expect(await accuracyOf(LOGITS, [0, 1, 0, 0], 1)).toBe(1);
-  });
-
-  it("agrees with an argmax of transformers' logits", async () => {
-    for (const name of GOLDEN_MODELS) {
-      const golden = goldenOutputs(name);
-      const { targets, weights, total } = goldenFeeds(golden);
-      const { shape, data } = golden.logits;
-      const vocabulary = shape[2]!;
-      let hits = 0;
-      for (const [at, weight] of (weights!.data as Float32Array).entries()) {
-        const row = data.slice(at * vocabulary, (at + 1) * vocabulary);
-        const best = row.reduce((found, value, index) => (value > row[found]! ? index : found), 0);
-        if (best === Number(targets!.data[at])) hits += weight;
-      }
-      const b = new GraphBuilder("accuracy");
-      const [rows, tokens] = shape;
-      const value = tokenAccuracy(b, b.input("logits", "f32", shape), targetInputs(b, rows, tokens));
-      const program = await executor.compile(b.build({ value }));
-      const outputs = await program.run({
-        logits: f32(shape, data),
-        targets: targets!,
-        weights: weights!,
-        total: total!,
-      });
-      await program.dispose();
-      expect(Number(outputs.value!.data[0])).toBeCloseTo(hits / Number(total!.data[0]), 6);
-    }
   });
 });

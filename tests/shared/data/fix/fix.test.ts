@@ -74,8 +74,8 @@ describe("DataFix", () => {
     expect(await kept("none")).toEqual([2]);
     expect(await dropped(lines, { drop, keep: "longest" })).toEqual([
       [1, "near-duplicates", 3],
-      [4, "exact-duplicates", 1],
-      [5, "exact-duplicates", 1],
+      [4, "exact-duplicates", 3],
+      [5, "exact-duplicates", 3],
     ]);
   });
 

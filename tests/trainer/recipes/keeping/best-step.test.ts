@@ -113,7 +113,7 @@ describe("a run that keeps its best step", { timeout: 120_000 }, () => {
   it("resumes to the same bytes with the patience that was left", async () => {
     const whole = await keepingRun(run(early));
     const measured = whole.outcome.metrics.stopped_after_step! - 2;
-    const resumed = await keepingResumed(run(early), after);
+    const resumed = await keepingResumed(run(early), measured);
     expect(resumed.files).toEqual(whole.files);
     expect(resumed.outcome.metrics.best_step).toBe(whole.outcome.metrics.best_step);
     expect(resumed.outcome.metrics.stopped_after_step).toBe(whole.outcome.metrics.stopped_after_step);
