@@ -366,6 +366,29 @@ describe("a run", () => {
     ).toHaveLength(1);
   });
 
+  it("counts an item as errored whose grader's model gives no grade, at once", async () => {
+    const input = [{ role: "user" as const, content: "{{sample.output_text}}" }];
+    const of = await createEval([exact, { type: "score_model", name: "score", model, input }]);
+    engine.script = function* (request) {
+      if (request.format === undefined) return yield* shouts(request);
+      yield { type: "token", choice: 0, text: "no number" };
+      yield { type: "finish", choice: 0, reason: "length" };
+      yield { type: "usage", promptTokens: 1, completionTokens: 1, cachedTokens: 0 };
+    };
+    const done = await run(of.id, completions(content(good)));
+    expect(done).toMatchObject({
+      result_counts: { total: 1, errored: 1 },
+      per_testing_criteria_results: [
+        { testing_criteria: "exact", passed: 1, failed: 0 },
+        { testing_criteria: "score", passed: 0, failed: 0 },
+      ],
+    });
+    const [item] = await outputs(of.id, done.id);
+    expect(item).toMatchObject({ status: "error", results: [{ name: "exact", passed: true }] });
+    expect(item!.sample.error.message).toContain("testing_criteria[1]");
+    expect(engine.requests).toHaveLength(2);
+  });
+
   it("tries again where the server fails, and fails whole where the model is gone", async () => {
     const of = await createEval();
     let failures = 2;
