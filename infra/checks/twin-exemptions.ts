@@ -38,12 +38,12 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "edge/routes/base-tokenizer.ts":
     "tests/edge/routes/tokens.test.ts and tests/edge/routes/validate-job.test.ts read with the tokenizer of a base",
   "trainer/recipes/mixture-result.ts": "tests/trainer/recipes/mixed-files.test.ts runs mixtures to their end",
+  "edge/blobs/turns.ts": "tests/edge/blobs/receive-dataset.test.ts counts the turns that others get",
   "shared/api/measured-lines.ts": "a list of names",
   "edge/routes/label-agreement.ts":
     "tests/edge/routes/labeling.test.ts measures agreement, of few labels and of too many",
   "edge/objects/tenant/label-judge-rows.ts": "tests/edge/routes/labeling.test.ts has a model judge, and one that fails",
   "shared/api/datasets.ts": "schemas: tests/edge/routes/datasets.test.ts sends valid and invalid requests",
-  "edge/routes/base-tokenizer.ts": "tests/edge/routes/jobs.test.ts and datasets.test.ts read lines by it",
   "edge/routes/dataset-sources.ts":
     "tests/edge/routes/datasets.test.ts names files, held-out ones and models, by field",
   "edge/routes/inspect-dataset.ts": "tests/edge/routes/datasets.test.ts inspects over the whole Worker",
@@ -88,7 +88,6 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
     "edits.test.ts and edit-merge.test.ts beside its routes show edits before, with and without a report, and merged",
   "edge/routes/edit-check.ts": "tests/edge/routes/edit-merge.test.ts checks texts and keys",
   "edge/routes/edit-facts.ts": "tests/edge/routes/edits.test.ts stores, refuses and reads facts",
-  "edge/routes/edit-merge.ts": "tests/edge/routes/edits.test.ts merges edits, and refuses to",
   "shared/evaluation/suites/choices.ts":
     "tests/shared/evaluation/suites/choose.test.ts sums up choices with it, by hand",
   "shared/evaluation/suites/grades.ts":

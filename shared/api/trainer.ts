@@ -162,7 +162,8 @@ export type HeartbeatReply = z.infer<typeof HeartbeatReply>;
 /**
  * Data of a `metrics` event always has `step`, `total_steps`, `loss`, `learning_rate`, `grad_norm`, `tokens_per_second`
  * and `trained_tokens`, then the metrics of the job's type by name (`rewards/margin`), and the same with the prefix
- * `valid_` if the validation file was measured. Each type defines its loss; in supervised training it is the mean over
+ * `valid_` if the validation file was measured. Besides, `rehearsal_loss` and `ewc_penalty` where the job asks for them, and after some
+ * steps `forgetting/…` and `memorisation/…`. Each type defines its loss; in supervised training it is the mean over
  * trained tokens, in nats. Each step has one such event: a second one counts as a repeat by a restarted run.
  */
 export const TrainerEvent = z

@@ -21,11 +21,10 @@ const STEP = 16;
 /** The overhead of a micro-batch, in tokens: starting some thousand kernels, handing tensors in and out. */
 const OVERHEAD = 48;
 /**
- * Bounds of a micro-batch, which may always hold one unit: its tokens and its logits, which are held several times
- * over, for the memory; its operations, six a weight and token, because they block the thread.
+ * Bounds of a micro-batch, which may always hold one unit: its tokens, for the memory, since its logits are never there at once
+ * (token-scores.ts); its operations, six a weight and token, because they block the thread.
  */
 const MOST_TOKENS = 4_096;
-const MOST_LOGITS = 1 << 25;
 const MOST_OPERATIONS = 1e12;
 
 /**
@@ -34,7 +33,7 @@ const MOST_OPERATIONS = 1e12;
  * more often, long rows pack tighter but attend over more. It has room for the largest unit, which is never split.
  */
 export function chooseBatchShape({ config, groups, units, limit, packing }: ShapeOptions): BatchShape {
-  const budget = Math.min(MOST_TOKENS, MOST_LOGITS / config.vocabSize, MOST_OPERATIONS / (6 * parameterCount(config)));
+  const budget = Math.min(MOST_TOKENS, MOST_OPERATIONS / (6 * parameterCount(config)));
   const longest = units.reduce((most, { lengths }) => Math.max(most, ...lengths), 0);
   let best: { shape: BatchShape; cost: number } | undefined;
   for (const tokens of packing ? rowLengths(longest, Math.min(limit, Math.max(longest, budget))) : [longest]) {

@@ -7,6 +7,7 @@ import type { Weights } from "../../../shared/model/weights.ts";
 /** What a process measured. */
 export interface HeadRun {
   readonly peakBytes: number;
+  /** Of processor time: other work on the machine does not count. */
   readonly stepMs: number;
   readonly loss: number;
 }

@@ -65,17 +65,14 @@ describe("chooseBatchShape", () => {
     expect(sizeOf(sharing)).toBeLessThan(0.75 * sizeOf(pairs));
   });
 
-  it("bounds a micro-batch: its tokens, its logits over a large vocabulary, its operations in a large model", () => {
+  it("bounds a micro-batch: its tokens, and its operations in a large model", () => {
     const many = [Array.from({ length: 500 }, () => unit(64))];
     const wide = chooseBatchShape({ ...options, groups: many, units: [unit(64)] });
     expect(wide.rows * wide.tokens).toBeLessThanOrEqual(4096);
-    const large = chooseBatchShape({
-      ...options,
-      config: { ...config, vocabSize: 128_000 },
-      groups: many,
-      units: [unit(64)],
-    });
-    expect(large.rows * large.tokens * 128_000).toBeLessThanOrEqual(1 << 25);
+    // Logits are made a few rows at a time, so a large vocabulary bounds nothing by itself.
+    const wordy = { ...config, vocabSize: 128_000 };
+    const large = chooseBatchShape({ ...options, config: wordy, groups: many, units: [unit(64)] });
+    expect(large.rows * large.tokens).toBeGreaterThan(1024);
     const deep = chooseBatchShape({
       ...options,
       config: { ...config, hiddenSize: 2048, ffnSize: 8192 },

@@ -37,7 +37,7 @@ async function run({ settings = {}, training = SEEDS, validation = null, ask, ch
     const bytes = new TextEncoder().encode(jsonl(lines));
     return { name, bytes, digest: await sha256Hex(bytes) };
   };
-  const tiny = await tinyJobOf({ settings: {} as never });
+  const tiny = await tinyJobOf({ settings: {} as never, training: "" });
   const job = {
     ...{ ...tiny, run: "made", type: "synthesize", seed: 3, checkpoint: checkpoint ?? null },
     settings: SynthesizeSettings.parse({

@@ -99,6 +99,17 @@ describe("DataFix", () => {
     ).toEqual([[1, "pii"]]);
   });
 
+  test("drops a line that no model reads without reading it", async () => {
+    const model = {
+      tokenizer: undefined as never,
+      template: () => {
+        throw new Error("it was read");
+      },
+      maxLength: 100,
+    };
+    expect(await dropped([pair("q", "x".repeat(1_100_000))], { drop: ["too-long"], model })).toEqual([[1, "too-long"]]);
+  });
+
   test("refuses a rule that lacks what it needs", () => {
     const refusal = (given: Partial<FixOptions>) => {
       try {
