@@ -24,6 +24,12 @@ export const LIMITS = {
   unpackedFile: 400 * (1 << 20),
   /** Unpacked bytes of one row group of a Parquet dataset, which are in memory together. */
   parquetGroup: 48 * (1 << 20),
+  /** Files of one mixture, the most that one may count, and examples that a file may be counted as. */
+  mixedFiles: 32,
+  mixtureWeight: 1_000_000,
+  mixtureExamples: 10_000_000,
+  /** Examples of one epoch of a mixture, whose order is in memory. */
+  mixtureEpoch: 10_000_000,
   /** Bytes of the multipart framing around an uploaded dataset: headers, boundaries and the small fields. */
   multipartOverhead: 64 * 1024,
   fileName: 255,
@@ -267,6 +273,9 @@ export const LIMITS = {
   parallelTrials: 16,
   trialAxes: 8,
   trialValues: 64,
+  /** Rounds of a job that makes data, and instructions that it asks for, all of which its checkpoints hold. */
+  synthesisRounds: 50,
+  synthesisTexts: 20_000,
   /** Projects of one request for permissions of a checkpoint. */
   permittedProjects: 100,
   /** Leases in a row that may end without a new checkpoint before a job is given up. */

@@ -22,6 +22,8 @@ import { docs } from "./docs.ts";
 import { openApiDocument } from "./document.ts";
 import { edits } from "./edits.ts";
 import { errorReply } from "./error-reply.ts";
+import { evalRuns } from "./eval-runs.ts";
+import { evals } from "./evals.ts";
 import { feedback } from "./feedback.ts";
 import { files } from "./files.ts";
 import { graders } from "./graders.ts";
@@ -75,6 +77,8 @@ export function createApp(): OpenAPIHono<AppEnv> {
   app.route("/v1/completions", storedCompletions);
   app.route("/v1/responses", responses);
   app.route("/v1/responses", storedResponses);
+  app.route("/v1/evals", evals);
+  app.route("/v1/evals", evalRuns);
   app.route("/v1/feedback", feedback);
   app.route("/v1/labeling/projects", labeling);
   app.route("/v1/datasets", datasets);

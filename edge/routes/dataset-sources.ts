@@ -25,9 +25,10 @@ export interface NamedFile {
 /** @throws TrimtabError not_found with the request's field as `param` */
 export async function namedFile(tenant: Remote<Tenant>, id: string, param: string): Promise<NamedFile> {
   const atFile = (error: unknown) => Promise.reject(withParam(error, () => param));
-  const { dataset } = await tenant.files.get(id).catch(atFile);
+  const { dataset, purpose } = await tenant.files.get(id).catch(atFile);
+  const isDataset = dataset !== null && purpose === "fine-tune";
   const { key, bytes, filename } = await tenant.files.source(id).catch(atFile);
-  return { id, name: filename, key, bytes, kinds: dataset?.kinds ?? (dataset === null ? [] : ["examples"]) };
+  return { id, name: filename, key, bytes, kinds: dataset?.kinds ?? (isDataset ? ["examples"] : []) };
 }
 
 /** The files that are held out of training, each once. */
@@ -75,7 +76,8 @@ export async function* readHeldOutLines(
   blobs: R2Bucket,
   { key, bytes, name, kinds }: NamedFile,
 ): AsyncGenerator<Omit<PlacedLine, "value">, void> {
-  for await (const { value, place } of datasetRecords(blobs, { key, bytes, name })) {
+  const whole = kinds.length === 0;
+  for await (const { value, place } of datasetRecords(blobs, { key, bytes, name, whole })) {
     yield { place, record: readHeldOut(value, place, kinds) };
   }
 }

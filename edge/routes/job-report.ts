@@ -1,15 +1,23 @@
 import { createRoute } from "@hono/zod-openapi";
 import { accepts } from "hono/accepts";
 import { z } from "zod";
+import { JobEval } from "../../shared/api/job-evals.ts";
 import { JobReport, REPORT_HTML, REPORT_JSON } from "../../shared/api/job-report.ts";
 import { type Job, TERMINAL_STATUSES } from "../../shared/api/jobs.ts";
 import { SweepReport } from "../../shared/api/sweep-report.ts";
+import { SynthesisReport } from "../../shared/api/synthesis-report.ts";
 import { TrimtabError } from "../../shared/errors.ts";
+import { evalsPage, withEvals } from "../../shared/report/job-evals.ts";
 import { REPORT_POLICY } from "../../shared/report/page.ts";
 import type { BlobSource } from "../blobs/blob-source.ts";
 import { verifiedStream } from "../blobs/verified-stream.ts";
 import { tenantAuth } from "./auth.ts";
 import { subApp, TENANT_SECURITY } from "./route.ts";
+
+/** Of a job whose type makes no report. */
+const EvalsReport = z
+  .looseObject({ object: z.literal("fine_tuning.job.report"), evals: z.array(JobEval) })
+  .meta({ id: "FineTuningJobEvalsReport" });
 
 const get = createRoute({
   method: "get",
@@ -18,13 +26,13 @@ const get = createRoute({
   security: TENANT_SECURITY,
   summary: "Read the report that a job has ended with, as JSON or as a page",
   description:
-    "A page with `accept: text/html`, and JSON otherwise. Both are also among the job's `result_files`. A pipeline's is that of its last stage that has one; a sweep has its own, which compares its trials.",
+    "A page with `accept: text/html`, and JSON otherwise. Both are also among the job's `result_files`. A pipeline's is that of its last stage that has one; a sweep has its own, which compares its trials. Of a job that evals are run before and after, `evals` has the differences.",
   request: { params: z.strictObject({ fine_tuning_job_id: z.string().max(64) }) },
   responses: {
     200: {
       description: "The report",
       content: {
-        "application/json": { schema: z.union([JobReport, SweepReport]) },
+        "application/json": { schema: z.union([JobReport, SweepReport, SynthesisReport, EvalsReport]) },
         "text/html": { schema: { type: "string" } as const },
       },
     },
@@ -51,10 +59,36 @@ jobReport.openapi(get, async (c) => {
   const isPage = type === "text/html";
   let source: BlobSource | null = null;
   for (const id of reportedJobs(job)) source ??= await tenant.files.ofJob(id, isPage ? REPORT_HTML : REPORT_JSON);
+  const { evals } = job;
+  if (evals !== undefined)
+    return reply(await reportWithEvals(c.env.BLOBS, { source, job, evals, isPage }), isPage) as never;
   if (source === null) throw noReport(job);
-  const object = await c.env.BLOBS.get(source.key);
+  return reply(await stored(c.env.BLOBS, source), isPage) as never;
+});
+
+async function stored(bucket: R2Bucket, source: BlobSource): Promise<ReadableStream> {
+  const object = await bucket.get(source.key);
   if (object === null) throw new TrimtabError("corrupt_blob", "The report's bytes are missing from the store.");
-  return new Response(verifiedStream(object.body, source.sha256), {
+  return verifiedStream(object.body, source.sha256);
+}
+
+interface MeasuredReport {
+  /** null of a job whose type makes no report. */
+  readonly source: BlobSource | null;
+  readonly job: Job;
+  readonly evals: NonNullable<Job["evals"]>;
+  readonly isPage: boolean;
+}
+
+/** A job's report with what evals have measured, which may end before the report is made, and after. */
+async function reportWithEvals(bucket: R2Bucket, { source, job, evals, isPage }: MeasuredReport): Promise<string> {
+  const text = source === null ? null : await new Response(await stored(bucket, source)).text();
+  if (isPage) return text === null ? evalsPage(job, evals) : withEvals(text, evals);
+  return JSON.stringify({ ...(text === null ? { object: "fine_tuning.job.report" } : JSON.parse(text)), evals });
+}
+
+function reply(body: ReadableStream | string, isPage: boolean): Response {
+  return new Response(body, {
     headers: {
       "content-type": isPage ? "text/html; charset=utf-8" : "application/json",
       "cache-control": "private, no-store",
@@ -62,8 +96,8 @@ jobReport.openapi(get, async (c) => {
       vary: "accept",
       ...(isPage ? PAGE_HEADERS : {}),
     },
-  }) as never;
-});
+  });
+}
 
 /** The jobs whose report is a job's own, the first that has one: of a pipeline its stages, the last one first. */
 function reportedJobs({ id, stages = [] }: Job): string[] {

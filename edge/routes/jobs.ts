@@ -11,14 +11,17 @@ import {
   JobList,
   JobListQuery,
   jobFilter,
+  jobRequest,
 } from "../../shared/api/jobs.ts";
 import { type ListOf, pageQuery } from "../../shared/api/lists.ts";
+import { requireMixable } from "../../shared/api/methods.ts";
 import { isPipeline, isSweep } from "../../shared/api/pipelines.ts";
 import { DEFAULTS } from "../../shared/limits.ts";
 import type { AppEnv } from "./app-env.ts";
 import { tenantAuth } from "./auth.ts";
 import { checkStart } from "./check-start.ts";
 import { once } from "./idempotent.ts";
+import { checkJobEvals, measured } from "./job-evals.ts";
 import { streamEvents } from "./job-events.ts";
 import { methodOf } from "./job-method.ts";
 import { jsonBody } from "./json-body.ts";
@@ -104,10 +107,13 @@ jobs.use("*", tenantAuth());
 jobs.openapi(create, async (c) => {
   const reply = (value: Job | JobValidation) => answer(c, value);
   const tenant = c.var.caller.object;
-  const request = c.req.valid("json");
+  const request = jobRequest(c.req.valid("json"));
   const asked = methodOf(request);
+  // A sweep's trials are checked one by one: each has files of its own.
+  if (!isSweep(asked)) requireMixable(asked, request);
   const body: unknown = await c.req.json();
   const { validate = "false", examples = DEFAULTS.validatedExamples } = c.req.valid("query");
+  if (validate !== "false") await checkJobEvals(c, request);
   if (isSweep(asked)) {
     const parts = { c, request, settings: asked.sweep, body };
     if (validate !== "false") return reply(await validateSweep({ ...parts, examples }));
@@ -127,7 +133,9 @@ jobs.openapi(create, async (c) => {
   return once(c, tenant, async (idempotency) => {
     const { base, parent, method, maxLength } = await checkedStart();
     await checkTools({ request, method, base, tenant, blobs: c.env.BLOBS, maxLength });
-    return reply(await tenant.jobs.create({ request, method, base, parent }, idempotency));
+    return reply(
+      await measured(c, request, (evals) => tenant.jobs.create({ request, method, base, parent, evals }, idempotency)),
+    );
   });
 });
 

@@ -17,6 +17,7 @@ import { tunedParent } from "./check-parent.ts";
 import { type CheckedStage, checkPipeline, stageError } from "./check-pipeline.ts";
 import { requireModel } from "./grader-models.ts";
 import { withConstitution } from "./job-constitution.ts";
+import { measured } from "./job-evals.ts";
 import { checkTools, validateJob } from "./validate-job.ts";
 
 export interface PipelineRequestParts {
@@ -67,7 +68,7 @@ export async function createPipeline(parts: PipelineRequestParts, key: Idempoten
     const job = { request: stageRequest(stage, request), method: stage.method, base, tenant, blobs: c.env.BLOBS };
     await ofStage(index, stage, () => checkTools({ ...job, maxLength }));
   }
-  return tenant.pipelines.create({ request, pipeline, base, parent }, key);
+  return measured(c, request, (evals) => tenant.pipelines.create({ request, pipeline, base, parent, evals }, key));
 }
 
 /** A dry run of every stage. */

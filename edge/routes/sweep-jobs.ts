@@ -1,8 +1,8 @@
 /** The creation of sweeps, and their dry runs: every trial is treated as the job that it will be. */
 import type { Context } from "hono";
 import type { JobValidation } from "../../shared/api/job-validation.ts";
-import { CreateJob, type Job } from "../../shared/api/jobs.ts";
-import { requireStartsFrom } from "../../shared/api/methods.ts";
+import { CreateJob, type Job, jobRequest } from "../../shared/api/jobs.ts";
+import { requireMixable, requireStartsFrom } from "../../shared/api/methods.ts";
 import { requestError } from "../../shared/api/parse.ts";
 import { isTrained } from "../../shared/api/pipelines.ts";
 import { SWEEP_PATH, type SweepSettings, VALIDATION_LOSS } from "../../shared/api/sweeps.ts";
@@ -13,6 +13,7 @@ import type { Idempotency } from "../objects/idempotency.ts";
 import type { PlannedTrial } from "../objects/tenant/sweeps/sweep-rows.ts";
 import type { AppEnv } from "./app-env.ts";
 import { checkStart } from "./check-start.ts";
+import { measured } from "./job-evals.ts";
 import { methodOf } from "./job-method.ts";
 import { checkTools, validateJob } from "./validate-job.ts";
 
@@ -41,7 +42,9 @@ export async function createSweep(parts: SweepRequestParts, key: Idempotency | n
     await inTrial(() => checkTools({ ...planned, maxLength, tenant, blobs: c.env.BLOBS }));
   }
   const planned = trials.map((trial) => trial.planned);
-  return tenant.sweeps.create({ request, settings, trials: planned, seed }, key);
+  return measured(c, request, (evals) =>
+    tenant.sweeps.create({ request, settings, trials: planned, seed, evals }, key),
+  );
 }
 
 /** A dry run of every trial that would read other data than those before it. */
@@ -94,13 +97,14 @@ async function checkedTrial({ c, settings, combination, trial, body }: TrialPart
   return await inTrial(async () => {
     const parsed = CreateJob.safeParse(raw);
     if (!parsed.success) throw requestError(parsed.error, raw);
-    const request = parsed.data;
+    const request = jobRequest(parsed.data);
     const asked = methodOf(request);
     if (!isTrained(asked)) {
       const message = `A sweep has no trials of the type ${asked.type}: name the type of a job that a trainer runs.`;
       throw new TrimtabError("invalid_request", message, { param: "method.type" });
     }
     requireStartsFrom(asked, "trial", "method.type");
+    requireMixable(asked, request);
     if (settings.metric === VALIDATION_LOSS && request.validation_file === undefined) {
       const message = `\`validation_file\` is required: trials are compared by the loss on it. Name one, or another \`${SWEEP_PATH}.metric\`.`;
       throw new TrimtabError("invalid_request", message, { param: "validation_file" });
@@ -116,8 +120,8 @@ function ofEachDataset(trials: readonly CheckedTrial[]): CheckedTrial[] {
   const read = new Map<string, CheckedTrial>();
   for (const trial of trials) {
     const { request, method, base } = trial.planned;
-    const { training_file: training, validation_file: validation } = request;
-    const key = JSON.stringify([training, validation, method.type, base.digest, trial.maxLength]);
+    const { training_file: training, validation_file: validation, mixture, validation_files: measured } = request;
+    const key = JSON.stringify([training, validation, mixture, measured, method.type, base.digest, trial.maxLength]);
     if (!read.has(key)) read.set(key, trial);
   }
   return [...read.values()];

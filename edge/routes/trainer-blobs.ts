@@ -10,6 +10,7 @@ import { ArtefactReply, CheckpointReply, KeptFileReply, TRAINER_HEADERS } from "
 import { TrimtabError } from "../../shared/errors.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import type { BlobSource } from "../blobs/blob-source.ts";
+import { keptDataset } from "../blobs/kept-dataset.ts";
 import { storeBody } from "../blobs/store-body.ts";
 import { verifiedStream } from "../blobs/verified-stream.ts";
 import { dispatcherObject, tenantObject } from "../objects/remote.ts";
@@ -221,7 +222,8 @@ trainerBlobs.openapi(storeKept, async (c) => {
   const key = await results.beginKept(hold, name);
   try {
     await storeBody(c.env.BLOBS, { key, request: c.req.raw, bytes, sha256, createOnly: true });
-    await results.keep(hold, { name, blob: key, bytes, sha256 });
+    const dataset = await keptDataset(c.env.BLOBS, { name, key });
+    await results.keep(hold, { name, blob: key, bytes, sha256, dataset: dataset && JSON.stringify(dataset) });
     return c.json({ name, bytes, sha256 }, 200);
   } catch (error) {
     await results.dropKept(key);

@@ -40,13 +40,42 @@ export async function validateJob(parts: ValidationParts): Promise<JobValidation
     request.validation_file == null
       ? null
       : await validated(parts, tokenizer, "validation_file", request.validation_file);
+  const others = await otherFiles(parts, tokenizer);
+  const { training_files: mixed = [], validation_files: measured = [] } = others;
+  const all = [training, ...(validation === null ? [] : [validation]), ...mixed, ...measured];
   return {
     object: "fine_tuning.job.validation",
     model: request.model,
-    valid: training.error === null && (validation?.error ?? null) === null,
+    valid: all.every(({ error }) => error === null),
     training_file: training,
     validation_file: validation,
+    ...others,
   };
+}
+
+/** The dry runs of lists of files. */
+async function otherFiles(
+  parts: ValidationParts,
+  tokenizer: Tokenizer,
+): Promise<Pick<JobValidation, "training_files" | "validation_files">> {
+  const lists: Pick<JobValidation, "training_files" | "validation_files"> = {};
+  for (const [field, list, ids] of listsOf(parts.request)) {
+    const runs: ValidatedFile[] = [];
+    for (const id of ids) runs.push(await validated(parts, tokenizer, field, id));
+    lists[list] = runs;
+  }
+  return lists;
+}
+
+type FileField = "training_file" | "validation_file";
+
+/** The lists of files that a request has. */
+function listsOf({ mixture, validation_files: measured }: CreateJob) {
+  const training = ["training_file", "training_files", mixture?.files.map(({ id }) => id)] as const;
+  const validation = ["validation_file", "validation_files", measured] as const;
+  return [training, validation].flatMap(([field, list, ids]) =>
+    ids === undefined ? [] : [[field, list, ids] as [FileField, `${FileField}s`, readonly string[]]],
+  );
 }
 
 /**
@@ -56,10 +85,14 @@ export async function validateJob(parts: ValidationParts): Promise<JobValidation
  */
 export async function checkTools(parts: Omit<ValidationParts, "examples">): Promise<void> {
   const { request, maxLength } = parts;
-  for (const param of ["training_file", "validation_file"] as const) {
-    const file = request[param];
-    if (file == null) continue;
-    const { lines } = await headOf(parts, param, file);
+  const lists = new Map(listsOf(request).map(([field, , ids]) => [field, ids]));
+  const named = (["training_file", "validation_file"] as const).flatMap((field) => {
+    const list = lists.get(field);
+    if (list !== undefined) return list.map((file, index) => ({ field, file, param: `${field}[${index}]` }));
+    return request[field] == null ? [] : [{ field, file: request[field], param: field }];
+  });
+  for (const { field, file, param } of named) {
+    const { lines } = await headOf(parts, field, file, param);
     try {
       await requireShownTools(lines, {
         tokenizer: () => baseTokenizer(parts.blobs, parts.base),
@@ -76,10 +109,11 @@ export async function checkTools(parts: Omit<ValidationParts, "examples">): Prom
 
 async function headOf(
   { tenant, blobs, method }: Pick<ValidationParts, "tenant" | "blobs" | "method">,
-  param: "training_file" | "validation_file",
+  field: FileField,
   file: string,
+  param: string = field,
 ): Promise<DatasetHead> {
-  const kinds = datasetsOf(method, param);
+  const kinds = datasetsOf(method, field);
   const { key, bytes, filename, kind, said_format: format } = await tenant.files.dataset(file, { param, kinds });
   return datasetHead(blobs, { key, bytes, name: filename, kind, format }, LIMITS.validatedBytes);
 }

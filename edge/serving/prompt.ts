@@ -133,12 +133,13 @@ export function tokenLimit(
 ): number {
   const room = model.capacity - positionsBefore - promptTokens;
   if (room >= (requested ?? 1)) return requested ?? Math.min(room, usual ?? room);
-  const wanted = requested === null ? "" : ` and ${requested} were asked for after it`;
+  const isLess = requested === null || requested === 0;
+  const wanted = isLess ? "" : ` and ${requested} were asked for after it`;
   const taken = positionsBefore === 0 ? "" : `, of which the deltas take ${positionsBefore}`;
   throw new TrimtabError(
     "context_length_exceeded",
     `this model's context is ${model.capacity} tokens${taken}, but ${prompt} has ${promptTokens}${wanted}; shorten the prompt` +
-      (requested === null ? "" : " or lower max_tokens"),
+      (isLess ? "" : " or lower max_tokens"),
     { param: requested === null || room < 1 ? param : "max_tokens" },
   );
 }

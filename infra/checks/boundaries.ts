@@ -26,10 +26,12 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "shared/peft": ["shared/delta", "shared/model", "shared/graph", "shared/linalg", "shared/formats"],
   "shared/search": ["shared/decode", "shared/delta", "shared/peft"],
   "shared/package": ["shared/peft", "shared/delta", "shared/model", "shared/formats"],
-  "shared/graders": ["shared/rules"],
+  "shared/graders": ["shared/evaluation", "shared/rules"],
   "shared/evaluation": ["shared/formats"],
+  "shared/synthesis": ["shared/graders"],
   "shared/evals": ["shared/api", "shared/graders", "shared/rules"],
   "shared/api": [
+    "shared/synthesis",
     "shared/peft",
     "shared/delta",
     "shared/decode",

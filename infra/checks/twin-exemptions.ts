@@ -37,6 +37,8 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "shared/api/tokens.ts": "schemas: tests/edge/routes/tokens.test.ts sends valid and invalid requests",
   "edge/routes/base-tokenizer.ts":
     "tests/edge/routes/tokens.test.ts and tests/edge/routes/validate-job.test.ts read with the tokenizer of a base",
+  "trainer/recipes/mixture-result.ts": "tests/trainer/recipes/mixed-files.test.ts runs mixtures to their end",
+  "edge/blobs/turns.ts": "tests/edge/blobs/receive-dataset.test.ts counts the turns that others get",
   "shared/api/measured-lines.ts": "a list of names",
   "edge/routes/label-agreement.ts":
     "tests/edge/routes/labeling.test.ts measures agreement, of few labels and of too many",
@@ -52,6 +54,10 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
     "one kind a file: registry.test.ts has each find its values, and pass over what looks like them",
   "shared/data/inspect/diversity/english-tagger.ts":
     "tests/shared/data/inspect/diversity/verb-noun.test.ts, against spaCy",
+  "shared/data/augment/":
+    "one rule a file: tests/shared/data/augment/augment.test.ts has each make lines that datasets may have",
+  "infra/cli/data/":
+    "one group of commands: tests/infra/cli/data/data.test.ts runs each, on files and against a server",
   "shared/api/job-status.ts": "a list of names",
   "shared/api/edits.ts": "schemas: tests/edge/routes/edits.test.ts sends valid and invalid requests",
   "shared/api/tracing.ts": "schemas: tests/edge/routes/tracing.test.ts sends valid and invalid requests",
@@ -62,11 +68,43 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "edge/asking/generation.ts":
     "tests/edge/routes/generation.test.ts begins generations through it, and breaks them off",
   "edge/asking/grader-question.ts": "tests/edge/routes/graders.test.ts asks models, and has each fail",
+  "edge/objects/tenant/evals/":
+    "one resource: tests/edge/routes/evals.test.ts makes every call by the official SDK, and kills the object in the middle of a run",
+  "edge/routes/job-evals.ts":
+    "tests/edge/routes/eval-suites.test.ts measures jobs by evals and suites, and has both refused",
+  "shared/api/job-evals.ts": "schemas: tests/edge/routes/eval-suites.test.ts reads jobs that were measured",
+  "infra/cli/eval/": "tests/infra/cli/eval/run.test.ts runs, lists and shows evals by the program",
+  "edge/routes/eval-runs.ts": "tests/edge/routes/evals.test.ts makes, lists, cancels and deletes runs",
+  "edge/routes/eval-run-plan.ts": "tests/edge/routes/evals.test.ts plans every kind of run, and has plans refused",
+  "edge/routes/eval-run-items.ts": "tests/edge/routes/evals.test.ts brings items in every way, and bad ones",
+  "edge/routes/eval-suite.ts": "tests/edge/routes/eval-suites.test.ts runs suites of both modes",
+  "shared/api/evals.ts": "schemas: tests/edge/routes/evals.test.ts sends valid and invalid requests",
+  "shared/api/eval-runs.ts": "schemas: tests/edge/routes/evals.test.ts sends valid and invalid requests",
+  "shared/evals/schema-keywords.ts": "tests/shared/evals/item-schema.test.ts reads schemas through it, good and bad",
+  "shared/evals/criteria.ts": "tests/edge/routes/evals.test.ts has criteria of every kind pass, fail and be refused",
+  "shared/evals/samples.ts": "tests/edge/routes/evals.test.ts grades samples that are written, brought and kept",
   "edge/routes/await-job.ts": "tests/edge/routes/edits.test.ts waits to the end, and not so long",
   "edge/routes/edit-answer.ts":
     "edits.test.ts and edit-merge.test.ts beside its routes show edits before, with and without a report, and merged",
   "edge/routes/edit-check.ts": "tests/edge/routes/edit-merge.test.ts checks texts and keys",
   "edge/routes/edit-facts.ts": "tests/edge/routes/edits.test.ts stores, refuses and reads facts",
+  "shared/evaluation/suites/choices.ts":
+    "tests/shared/evaluation/suites/choose.test.ts sums up choices with it, by hand",
+  "shared/evaluation/suites/grades.ts":
+    "tests/shared/evaluation/suites/generate.test.ts sums up grades with it, by hand",
+  "shared/evaluation/suites/instruction-following.ts": "tests/shared/evaluation/suites/generate.test.ts",
+  "shared/evaluation/suites/safety.ts": "tests/shared/evaluation/suites/generate.test.ts",
+  "shared/evaluation/suites/zero-shot.ts": "tests/shared/evaluation/suites/choose.test.ts and generate.test.ts",
+  "shared/evaluation/suites/pairs.ts": "tests/shared/evaluation/suites/choose.test.ts",
+  "shared/evaluation/suites/facts.ts": "tests/shared/evaluation/suites/choose.test.ts",
+  "shared/evaluation/suites/calibration.ts": "tests/shared/evaluation/suites/choose.test.ts",
+  "shared/evaluation/text/first-verbs.ts": "a table: first-verb.test.ts and published.test.ts read it",
+  "shared/evaluation/text/punkt-english.ts": "a table: sentences.test.ts reads it",
+  "shared/evaluation/text/syllable-exceptions.ts": "a table: syllables.test.ts reads it",
+  "shared/evaluation/text/stop-words.ts": "a list: tests/shared/evaluation/instructions/published.test.ts counts by it",
+  "shared/evaluation/text/word-tokens.ts": "tests/shared/evaluation/text/sentences.test.ts holds it to nltk",
+  "shared/evaluation/text/python-text.ts":
+    "tests/shared/evaluation/instructions/published.test.ts holds all that use it to Python",
   "shared/evaluation/suites/suite.ts":
     "types, and limits that tests/shared/evaluation/suites/registry.test.ts holds every suite to",
   "shared/api/lanes.ts": "a list of names: tests/edge/objects/dispatcher/queue-rows.test.ts takes jobs by it",
@@ -78,6 +116,13 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
     "one machine: course.test.ts tries what is due, advance.test.ts kills it at every write, and tests/edge/routes/sweep-jobs.test.ts runs it whole",
   "edge/routes/check-start.ts": "tests/edge/routes/jobs.test.ts sends jobs that it refuses, sweep-jobs.test.ts trials",
   "shared/api/sweeps.ts": "schemas: tests/edge/routes/sweep-jobs.test.ts sends valid and invalid sweeps",
+  "shared/api/synthesize.ts": "schemas: tests/edge/routes/synthesize-jobs.test.ts sends valid and invalid settings",
+  "shared/api/synthesis-report.ts": "a schema: tests/trainer/recipes/synthesize.test.ts reads reports through it",
+  "shared/synthesis/words.ts": "tests/shared/synthesis/measures.test.ts counts words and n-grams by it",
+  "shared/synthesis/filters/": "one registry: its test holds every filter to what it keeps and rejects",
+  "trainer/recipes/synthesize/":
+    "one machine: tests/trainer/recipes/synthesize.test.ts runs every part of it, and resumes it from every chunk",
+  "edge/blobs/kept-dataset.ts": "tests/edge/routes/synthesize-jobs.test.ts trains on a file that a job kept",
   "shared/api/sweep-report.ts": "a schema: tests/shared/trials/report.test.ts makes reports of it",
   "edge/routes/check-continuation.ts":
     "tests/edge/routes/check-parent.test.ts checks jobs with it, pipeline-jobs.test.ts stages",

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { graderMessages } from "../graders/kinds/messages.ts";
 import { LIMITS } from "../limits.ts";
 import { deltaField, reasoningEffort } from "./generate.ts";
+import { ReportEstimate } from "./job-report.ts";
 import { Metadata } from "./jobs.ts";
 import { listSchema, pageQuery } from "./lists.ts";
 import { ResponseFormat, TextFormat } from "./response-format.ts";
@@ -143,11 +144,6 @@ const ModelUsage = z.strictObject({
 });
 export type ModelUsage = z.infer<typeof ModelUsage>;
 
-/** A measured number with its interval of 95 %; the ends are null where nothing can be said about how much it varies. */
-export const ScoreEstimate = z
-  .strictObject({ value: z.number(), low: z.number().nullable(), high: z.number().nullable(), n: count })
-  .meta({ id: "ScoreEstimate" });
-
 export const EvalRun = z
   .strictObject({
     id: z.string(),
@@ -168,7 +164,7 @@ export const EvalRun = z
     error: RunError.nullable(),
     steering: SteeringObject.optional().meta({ description: "As it is used, with every default" }),
     scores: z
-      .record(z.string(), ScoreEstimate.nullable())
+      .record(z.string(), ReportEstimate.nullable())
       .optional()
       .meta({ description: "Of a suite's run that has completed, by the suite's names, with intervals of 95 %" }),
   })

@@ -66,7 +66,7 @@ export const CreateEval = z
 export type CreateEval = z.infer<typeof CreateEval>;
 
 export const UpdateEval = z
-  .strictObject({ name: name.optional(), metadata: Metadata.optional() })
+  .strictObject({ name: name.optional(), metadata: Metadata.nullable().optional() })
   .meta({ id: "UpdateEval" });
 export type UpdateEval = z.infer<typeof UpdateEval>;
 

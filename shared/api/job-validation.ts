@@ -69,6 +69,8 @@ export const JobValidation = z
     valid: z.boolean().meta({ description: "Whether the dry run found no error that would end the job" }),
     training_file: ValidatedFile,
     validation_file: ValidatedFile.nullable(),
+    training_files: z.array(ValidatedFile).optional().meta({ description: "All of them, where there is a list" }),
+    validation_files: z.array(ValidatedFile).optional().meta({ description: "All of them, where there is a list" }),
     stages: z
       .array(
         z.strictObject({

@@ -1,9 +1,11 @@
 import { z } from "zod";
 import { LIMITS } from "../limits.ts";
 import { Suffix } from "./ids.ts";
+import { JobEval, RequestedEvals } from "./job-evals.ts";
 import { JobStatus } from "./job-status.ts";
 import { listSchema, type Page, pageQuery } from "./lists.ts";
 import { Executor } from "./methods.ts";
+import { type JobFiles, jobFiles, MixtureSettings, ShownFiles, TrainingFiles, ValidationFiles } from "./mixtures.ts";
 import { JobMethod, PipelinePlace, ShownStage } from "./pipelines.ts";
 import { BestTrial, ShownTrial, SweepPlace } from "./sweeps.ts";
 
@@ -41,18 +43,27 @@ export const CreateJob = z
       description:
         "How to continue from one of your own models: `merged_weights`, the default, trains on the base with its delta folded in, and the result contains both; `adapter` trains the model's own adapter further, and the result replaces it. `adapter` takes the adapter's method and settings where `peft` is left out",
     }),
-    training_file: z.string().min(1).max(64),
-    validation_file: z.string().min(1).max(64).optional(),
+    training_file: TrainingFiles,
+    validation_file: ValidationFiles.optional(),
+    mixture: MixtureSettings.optional().meta({ description: "How the files of a list are mixed" }),
     suffix: Suffix.optional(),
     seed: z.int().min(0).max(2_147_483_647).optional(),
     metadata: Metadata.optional(),
     method: JobMethod.optional(),
     executor: Executor.optional(),
     hyperparameters: GivenHyperparameters.optional().meta({ deprecated: true, description: "Use `method`" }),
+    evals: RequestedEvals.optional(),
     integrations: z.array(z.unknown()).max(0, "must be empty: no integration is supported").optional(),
   })
   .meta({ id: "CreateFineTuningJob" });
-export type CreateJob = z.infer<typeof CreateJob>;
+/** A request whose files are told apart; `jobRequest` makes it. */
+export type CreateJob = Omit<z.infer<typeof CreateJob>, keyof JobFiles> & JobFiles;
+
+/** Throws `invalid_request`, with the field, for files that cannot be used together. */
+export function jobRequest(body: z.infer<typeof CreateJob>): CreateJob {
+  const { training_file, validation_file, mixture, ...others } = body;
+  return { ...others, ...jobFiles({ training_file, validation_file, mixture }) };
+}
 
 export const Job = z
   .strictObject({
@@ -67,6 +78,7 @@ export const Job = z
     status: JobStatus,
     training_file: z.string(),
     validation_file: z.string().nullable(),
+    ...ShownFiles,
     hyperparameters: z.record(z.string(), hyperparameterValue),
     method: JobMethod,
     executor: Executor.nullable(),
@@ -82,6 +94,7 @@ export const Job = z
       .strictObject({ stage: z.string(), reason: z.string() })
       .optional()
       .meta({ description: "Of a pipeline that a gate has ended: the stage whose gate it was, and why" }),
+    evals: z.array(JobEval).optional().meta({ description: "Of a job that evals are run before and after" }),
     pipeline: PipelinePlace.optional().meta({ description: "Of a pipeline's stage: the pipeline that runs it" }),
     trials: z.array(ShownTrial).optional().meta({ description: "Of a sweep: its trials" }),
     best: BestTrial.nullable().optional().meta({

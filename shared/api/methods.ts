@@ -12,11 +12,13 @@ import { ChosenSettings, methodsOf, type PeftChoice } from "../peft/presets.ts";
 import { ConstitutionalSettings, checkJudges, modelsAsked, rewardNumbers } from "./constitutional.ts";
 import { CausalTracingSettings, checkEdit, EditSettings, modelsOfEdit } from "./edit-settings.ts";
 import { DEFAULT_LANE, type Lane } from "./lanes.ts";
+import type { JobFiles } from "./mixtures.ts";
 import { PREFERENCE_TYPES } from "./preference-methods.ts";
 import { REINFORCEMENT_TYPES } from "./reinforcement-methods.ts";
 import { modelsOfReport } from "./report-settings.ts";
 import { REWARD_MODEL_TYPE } from "./reward-model-settings.ts";
 import { checkSteeringVector, SteeringVectorSettings } from "./steering-vector.ts";
+import { checkSynthesis, modelsAskedBySynthesis, SynthesizeSettings } from "./synthesize.ts";
 import {
   HYPERPARAMETER_DEFAULTS,
   hyperparametersSchema,
@@ -98,6 +100,8 @@ interface JobTypeRow {
   readonly onBasesAlone?: boolean;
   /** What its files hold; of several kinds, both files must be of the same one, and the first that fits counts. */
   readonly dataset: DatasetKindName | readonly DatasetKindName[];
+  /** Whether a job may mix several files: its lines are learned from one by one, whichever file they are in. */
+  readonly mixes?: boolean;
   /** What its validation file holds, if not the same. */
   readonly validationDataset?: DatasetKindName;
   /** The schema of the field named after the type. It accepts an empty object and fills in the rest. */
@@ -150,6 +154,7 @@ export const JOB_TYPES = {
       peft: Peft.default(LORA_DEFAULTS),
     }),
     dataset: "examples",
+    mixes: true,
     openAiHyperparameters: ["n_epochs", "batch_size", "learning_rate_multiplier"],
   },
   classifier: {
@@ -176,6 +181,14 @@ export const JOB_TYPES = {
     models: modelsOfReport,
     asks: modelsAsked,
     scorerNumbers: rewardNumbers,
+  },
+  synthesize: {
+    settings: SynthesizeSettings,
+    dataset: "examples",
+    openAiHyperparameters: [],
+    mayPublishNothing: true,
+    check: (settings: SynthesizeSettings, _: unknown, path: string) => checkSynthesis(settings, path),
+    asks: modelsAskedBySynthesis,
   },
   edit: {
     lane: "edits",
@@ -265,7 +278,12 @@ export function requireStartsFrom(
   from: "tuned" | "stage" | "trial",
   param: string,
 ): void {
-  if (rows[method.type]?.onBasesAlone !== true) return;
+  const row = rows[method.type];
+  if (from === "stage" && row?.mayPublishNothing === true && row.onBasesAlone !== true) {
+    const message = `A pipeline has no stages of the type ${method.type}, which makes no model. Run it before, and train on its file.`;
+    throw new TrimtabError("invalid_request", message, { param });
+  }
+  if (row?.onBasesAlone !== true) return;
   const message =
     from !== "tuned"
       ? `A ${from === "stage" ? "pipeline has no stages" : "sweep has no trials"} of the type ${method.type}. Use \`POST /v1/edits\` on its result instead.`
@@ -280,6 +298,18 @@ export function datasetsOf(
 ): readonly DatasetKindName[] {
   const { dataset, validationDataset = dataset } = rows[type]!;
   return [param === "training_file" ? dataset : validationDataset].flat();
+}
+
+/** Throws `invalid_request`, with the field, for a list of files where the type of job takes one. */
+export function requireMixable(
+  { type }: { readonly type: string },
+  { mixture, validation_files: measured }: Pick<JobFiles, "mixture" | "validation_files">,
+): void {
+  const param = mixture !== undefined ? "training_file" : measured !== undefined ? "validation_file" : undefined;
+  if (param === undefined || rows[type]?.mixes === true) return;
+  const mixing = Object.keys(rows).filter((name) => rows[name]!.mixes === true);
+  const message = `\`${param}\` must be one file for a job of type ${type}. Jobs that take a list are ${mixing.join(", ")}.`;
+  throw new TrimtabError("invalid_request", message, { param });
 }
 
 /** Checks a method's own settings against the model's shape. Throws `invalid_request` with the field to change. */

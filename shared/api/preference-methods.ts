@@ -103,6 +103,7 @@ export const PREFERENCE_TYPES = {
     }),
     ...REPORTED,
     dataset: "preference_pairs",
+    mixes: true,
     openAiHyperparameters: OPENAI_HYPERPARAMETERS,
   },
   ipo: {
@@ -113,6 +114,7 @@ export const PREFERENCE_TYPES = {
     }),
     ...REPORTED,
     dataset: "preference_pairs",
+    mixes: true,
     openAiHyperparameters: [],
   },
   orpo: {
@@ -123,6 +125,7 @@ export const PREFERENCE_TYPES = {
     }),
     ...REPORTED,
     dataset: "preference_pairs",
+    mixes: true,
     openAiHyperparameters: [],
   },
   simpo: {
@@ -133,6 +136,7 @@ export const PREFERENCE_TYPES = {
     }),
     ...REPORTED,
     dataset: "preference_pairs",
+    mixes: true,
     openAiHyperparameters: [],
   },
   kto: {
@@ -143,6 +147,7 @@ export const PREFERENCE_TYPES = {
     }),
     ...REPORTED,
     dataset: "unpaired_preferences",
+    mixes: true,
     openAiHyperparameters: [],
   },
 } as const;

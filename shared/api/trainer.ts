@@ -27,6 +27,7 @@ import { StoredFile } from "./artefacts.ts";
 import { Digest } from "./ids.ts";
 import { Lane } from "./lanes.ts";
 import { Executor, Method } from "./methods.ts";
+import { MixtureSettings } from "./mixtures.ts";
 
 export const TRAINER_HEADERS = {
   tenant: "x-trimtab-tenant",
@@ -51,6 +52,18 @@ export const DatasetRef = z
   })
   .meta({ id: "DatasetRef" });
 export type DatasetRef = z.infer<typeof DatasetRef>;
+
+/** The files of a job that mixes several. */
+export const MixtureRef = z
+  .strictObject({
+    ...MixtureSettings.shape,
+    files: z
+      .array(z.strictObject({ file: DatasetRef, weight: z.number(), max_examples: z.int().optional() }))
+      .min(1)
+      .max(LIMITS.mixedFiles),
+  })
+  .meta({ id: "MixtureRef" });
+export type MixtureRef = z.infer<typeof MixtureRef>;
 
 export const LeaseRequest = z
   .strictObject({
@@ -111,6 +124,13 @@ export const Lease = z
     training_file: DatasetRef,
     validation_file: DatasetRef.nullable(),
     rehearsal_file: DatasetRef.optional().meta({ description: "The uploaded file that the method rehearses" }),
+    mixture: MixtureRef.optional().meta({ description: "All files to train on, where there are several" }),
+    validation_files: z
+      .array(DatasetRef)
+      .min(1)
+      .max(LIMITS.mixedFiles)
+      .optional()
+      .meta({ description: "All files to measure, where there are several" }),
     checkpoint: ResumeState.nullable().meta({ description: "The state to resume from; null to start at step 0" }),
     pause_at: z.int().min(1).optional().meta({
       description:

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Grade, GradeContext } from "./kind.ts";
+import { instructions } from "./kinds/instructions.ts";
 import { labelModel } from "./kinds/label-model.ts";
 import { python } from "./kinds/python.ts";
 import { scoreModel } from "./kinds/score-model.ts";
@@ -7,13 +8,14 @@ import { stringCheck } from "./kinds/string-check.ts";
 import { textSimilarity } from "./kinds/text-similarity.ts";
 
 /** The kinds of graders that stand alone, and that a `multi` combines. */
-export const PART_KINDS = [stringCheck, textSimilarity, scoreModel, labelModel, python] as const;
+export const PART_KINDS = [stringCheck, textSimilarity, scoreModel, labelModel, instructions, python] as const;
 
 export const PartGrader = z.discriminatedUnion("type", [
   stringCheck.schema,
   textSimilarity.schema,
   scoreModel.schema,
   labelModel.schema,
+  instructions.schema,
   python.schema,
 ]);
 export type PartGrader = z.output<typeof PartGrader>;

@@ -6,9 +6,13 @@ export interface SettingDot {
   readonly y: number;
   /** What the dot is, such as `trial 3`. */
   readonly label: string;
-  /** Whether it stands out, as the best one does. */
-  readonly marked?: boolean;
+  /** The best of those that came to their end, the others, or one that was stopped before. */
+  readonly kind: "best" | "ended" | "stopped";
 }
+
+const SHAPES = { best: "diamond", ended: "circle", stopped: "triangle" } as const;
+const COLOURS = { best: 1, ended: 0, stopped: 2 } as const;
+const MEANINGS = { best: "the best", ended: "came to its end", stopped: "stopped before" } as const;
 
 export interface DotChart extends ChartHead {
   readonly x: string;
@@ -33,20 +37,18 @@ export function drawDots({ id, title, description, x: xTitle, y: yTitle, dots }:
     yAxis: { title: yTitle },
     xs: dots.map((dot) => place(dot.x)),
     ys: dots.map((dot) => dot.y),
-    legend: [],
+    legend: (["best", "ended", "stopped"] as const)
+      .filter((kind) => dots.some((dot) => dot.kind === kind))
+      .map((kind) => ({ text: MEANINGS[kind], sign: (at, level) => colored(kind, markAt(SHAPES[kind], at, level)) })),
     ...(names === undefined ? {} : { categories: names.map(shortened) }),
     draw: ({ x, y }) =>
-      dots.map(({ x: value, y: level, label, marked = false }) => {
-        const mark = markAt(
-          marked ? "diamond" : "circle",
-          x.place(place(value)),
-          y.place(level),
-          `${label}: ${shownNumber(level)}`,
-        );
-        return `<g class="s${marked ? 1 : 0}">${mark}</g>`;
-      }),
+      dots.map(({ x: value, y: level, label, kind }) =>
+        colored(kind, markAt(SHAPES[kind], x.place(place(value)), y.place(level), `${label}: ${shownNumber(level)}`)),
+      ),
   });
 }
+
+const colored = (kind: SettingDot["kind"], mark: string) => `<g class="s${COLOURS[kind]}">${mark}</g>`;
 
 const NAME = 24;
 const shortened = (name: string) => (name.length > NAME ? `${name.slice(0, NAME - 1)}…` : name);

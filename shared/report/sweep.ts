@@ -44,21 +44,21 @@ export function renderSweep(report: SweepReport): string {
 
 function trialsOf({ trials, axes, metric }: SweepReport): Html {
   const paths = axes.map(({ path }) => path);
-  const measured = [...new Set(trials.flatMap(({ metrics }) => Object.keys(metrics ?? {})))].filter(
+  const others = [...new Set(trials.flatMap(({ metrics }) => Object.keys(metrics ?? {})))].filter(
     (name) => name !== metric && /^(?:base_loss|tuned_loss|valid_)/.test(name),
   );
   const number = (value: number | null | undefined) => (value === null || value === undefined ? "—" : decimal(value));
   return section("trials", "The trials", [
     table({
       caption: `By number. Values are of ${metric}, as they were measured last.`,
-      head: ["trial", "status", ...paths, "steps", metric, ...measured, "note"],
+      head: ["trial", "status", ...paths, "steps", metric, ...others, "note"],
       rows: trials.map((trial) => [
         String(trial.trial),
         trial.status,
         ...paths.map((path) => inWords(trial.settings[path])),
         trial.steps === null ? "—" : String(trial.steps),
         number(trial.value),
-        ...measured.map((name) => number(trial.metrics?.[name])),
+        ...others.map((name) => number(trial.metrics?.[name])),
         trial.reason ?? "",
       ]),
     }),
@@ -66,14 +66,19 @@ function trialsOf({ trials, axes, metric }: SweepReport): Html {
 }
 
 function settingsOf({ axes, trials, metric, best }: SweepReport): Html | undefined {
-  const shown = finished(trials);
+  const shown = measured(trials);
   if (shown.length === 0) return undefined;
   const parts = axes.flatMap(({ path, groups }, index): Html[] => {
     const dots = shown.map((trial) => ({
       x: asCoordinate(trial.settings[path]),
       y: trial.value,
       label: `trial ${trial.trial}`,
-      marked: trial.trial === best?.trial,
+      kind:
+        trial.trial === best?.trial
+          ? ("best" as const)
+          : trial.status === "succeeded"
+            ? ("ended" as const)
+            : ("stopped" as const),
     }));
     const words = groups.map(({ value, best: least, trials: n }) => `${inWords(value)}: ${decimal(least)} of ${n}`);
     return [
@@ -81,7 +86,7 @@ function settingsOf({ axes, trials, metric, best }: SweepReport): Html | undefin
         drawDots({
           id: `axis-${index}`,
           title: `${metric} against ${path}`,
-          description: `A dot for each trial that came to its end; the best is a diamond. Best by value: ${words.join("; ")}.`,
+          description: `A dot for each trial that was measured; the best is a diamond, and those that were stopped before their end, after fewer steps, are triangles. Best by value, of those that came to their end: ${words.join("; ")}.`,
           x: path,
           y: metric,
           dots,
@@ -103,12 +108,12 @@ function settingsOf({ axes, trials, metric, best }: SweepReport): Html | undefin
 }
 
 function overview({ axes, trials, metric, best }: SweepReport): Html | undefined {
-  const shown = finished(trials);
+  const shown = measured(trials);
   if (shown.length < 2) return undefined;
   const chart = drawParallel({
     id: "overview",
     title: "All settings at once",
-    description: `A line for each of the ${shown.length} trials that came to their end, through its settings to its ${metric}; the best stands out.`,
+    description: `A line for each of the ${shown.length} trials that were measured, through its settings to its ${metric}; the best stands out.`,
     axes: [...axes.map(({ path }) => path), metric],
     runs: shown.map((trial) => ({
       label: `trial ${trial.trial}`,
@@ -147,9 +152,11 @@ function curvesOf({ curves, trials, metric, goal }: SweepReport): Html | undefin
 
 const figure = (svg: string): Html => raw(`<figure>${svg}</figure>`);
 
-const finished = (trials: readonly ShownTrial[]) =>
+/** Those with a value: at their end, or where they were stopped. */
+const measured = (trials: readonly ShownTrial[]) =>
   trials.filter(
-    (trial): trial is ShownTrial & { value: number } => trial.status === "succeeded" && trial.value !== null,
+    (trial): trial is ShownTrial & { value: number } =>
+      (trial.status === "succeeded" || trial.status === "pruned") && trial.value !== null,
   );
 
 function asCoordinate(value: unknown): number | string {

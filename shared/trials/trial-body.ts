@@ -1,19 +1,16 @@
 /** From a sweep's request to the requests of its trials, and from their errors back to the sweep's fields. */
+import { CreateJob } from "../api/jobs.ts";
 import { Method } from "../api/methods.ts";
 import { SWEEP_PATH, type SweepSettings } from "../api/sweeps.ts";
 import { TrimtabError } from "../errors.ts";
 import { valueAt } from "../issue-words.ts";
 import type { Combination } from "./combinations.ts";
 
-/** Fields of a job beside its method that an axis may set. */
-const JOB_FIELDS: ReadonlySet<string> = new Set([
-  "model",
-  "training_file",
-  "validation_file",
-  "seed",
-  "continue_with",
-  "executor",
-]);
+/** Fields of a job that are the same for all trials, or that the sweep itself has. */
+const NOT_SWEPT: ReadonlySet<string> = new Set(["method", "hyperparameters", "suffix", "metadata", "integrations"]);
+
+/** Whether an axis may set this field of a job, beside its method. */
+const isJobField = (name: string) => Object.hasOwn(CreateJob.shape, name) && !NOT_SWEPT.has(name);
 
 /** A request, before its schema has looked at it. */
 export type Body = Readonly<Record<string, unknown>>;
@@ -39,7 +36,7 @@ export function trialBody(body: Body, settings: SweepSettings, combination: Comb
   for (const { index, steps } of order.toSorted((a, b) => depth(a.steps) - depth(b.steps) || a.index - b.index)) {
     const value = structuredClone(combination[index]!.value);
     const [first] = steps;
-    if (JOB_FIELDS.has(String(first)) || isMethod(steps)) setAt(trial, steps, { value, axis: index });
+    if (isJobField(String(first)) || isMethod(steps)) setAt(trial, steps, { value, axis: index });
     else if (first === "method")
       throw atAxis(
         index,
@@ -145,7 +142,7 @@ const placeIn = (index: number | null, unknown: boolean) =>
 
 /** The field of a trial's request that an axis sets. */
 function fieldOf(path: string, type: string): string {
-  const isOfJob = JOB_FIELDS.has(/^[A-Za-z0-9_]+/.exec(path)?.[0] ?? "") || path === "method";
+  const isOfJob = isJobField(/^[A-Za-z0-9_]+/.exec(path)?.[0] ?? "") || path === "method";
   return isOfJob ? path : `method.${type}.${path}`;
 }
 

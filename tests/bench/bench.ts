@@ -3,6 +3,7 @@
  * the figures in `results`.
  */
 import { benchAlign } from "./align/align.ts";
+import { benchData } from "./data/data.ts";
 import { benchEdit } from "./edit/edit.ts";
 import { benchGenerate } from "./generate/generate.ts";
 import { benchHead } from "./head/head.ts";
@@ -21,6 +22,7 @@ interface Bench {
 
 const BENCHES: Readonly<Record<string, Bench>> = {
   align: { about: "training on preferences and rewards, beside trl on PyTorch", run: benchAlign },
+  data: { about: "looking at a large dataset: seconds, memory, and how many planted copies are found", run: benchData },
   edit: { about: "editing facts with ROME and MEMIT, beside the published algorithms on PyTorch", run: benchEdit },
   generate: { about: "sampling beside training, in batches of 1, 8 and 32 rows", run: benchGenerate },
   head: { about: "a training step with the logits of every position, and in chunks of labelled ones", run: benchHead },

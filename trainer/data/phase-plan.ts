@@ -20,6 +20,8 @@ export interface PhasePlanOptions extends PhaseShape {
   /** Micro-groups of an optimizer step, at most. */
   readonly accumulation: number;
   readonly seed: number;
+  /** See `StepPlanOptions`. */
+  readonly order?: ((epoch: number) => Uint32Array) | undefined;
   /** The path of the hyperparameters in the request, for errors. */
   readonly param: string;
 }
@@ -40,7 +42,9 @@ export interface PhasePlan extends StepPlan {
 }
 
 /** Optimizer steps in which every prompt is answered once. */
-export function phaseStepsPerEpoch(options: Omit<PhasePlanOptions, "seed" | "param" | "generations">): number {
+export function phaseStepsPerEpoch(
+  options: Omit<PhasePlanOptions, "seed" | "order" | "param" | "generations">,
+): number {
   return stepsPerEpoch(options) * options.epochs * options.minibatches;
 }
 
@@ -49,8 +53,9 @@ export function phaseStepsPerEpoch(options: Omit<PhasePlanOptions, "seed" | "par
  * minibatches whose sizes differ by at most one. Throws `invalid_request` for more minibatches than a phase has replies.
  */
 export function createPhasePlan(options: PhasePlanOptions): PhasePlan {
-  const { examples, batchSize, accumulation, generations, epochs, minibatches, seed } = options;
-  const ofPhases = createStepPlan({ examples, batchSize: batchSize * accumulation, accumulation: 1, seed });
+  const { examples, batchSize, accumulation, generations, epochs, minibatches, seed, order: given } = options;
+  const all = { examples, batchSize: batchSize * accumulation, accumulation: 1, seed, order: given };
+  const ofPhases = createStepPlan(all);
   const stepsPerPhase = epochs * minibatches;
   const phaseOf = (step: number) => Math.floor(step / stepsPerPhase);
   const prompts = (phase: number) => ofPhases.groups(phase).flat();
@@ -75,8 +80,8 @@ export function createPhasePlan(options: PhasePlanOptions): PhasePlan {
 
   function replies(step: number): number[][] {
     const within = step % stepsPerPhase;
-    const all = order(phaseOf(step), Math.floor(within / minibatches));
-    const ofStep = evenPart(all, within % minibatches, minibatches);
+    const ofPhase = order(phaseOf(step), Math.floor(within / minibatches));
+    const ofStep = evenPart(ofPhase, within % minibatches, minibatches);
     const count = Math.min(accumulation, ofStep.length);
     return Array.from({ length: count }, (_, group) => Array.from(evenPart(ofStep, group, count)));
   }

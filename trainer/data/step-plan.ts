@@ -8,6 +8,8 @@ export interface StepPlanOptions {
   /** Micro-groups of an optimizer step, at most. */
   readonly accumulation: number;
   readonly seed: number;
+  /** The examples of an epoch, as many as `examples`; each of them once, in a random order, by default. */
+  readonly order?: ((epoch: number) => Uint32Array) | undefined;
 }
 
 /** Which examples each optimizer step of a run learns from. */
@@ -20,12 +22,12 @@ export interface StepPlan {
   readonly groups: (step: number) => number[][];
 }
 
-export function stepsPerEpoch({ examples, batchSize, accumulation }: Omit<StepPlanOptions, "seed">): number {
+export function stepsPerEpoch({ examples, batchSize, accumulation }: Omit<StepPlanOptions, "seed" | "order">): number {
   return Math.ceil(examples / (batchSize * accumulation));
 }
 
 /**
- * Shows every example once an epoch, in an order of that epoch's own. The order is cut into stretches whose lengths differ by
+ * Shows every example once an epoch, in an order of that epoch's own, or those of an order that is given. The order is cut into stretches whose lengths differ by
  * at most one, so that no step is left with a small, noisy remainder.
  */
 export function createStepPlan(options: StepPlanOptions): StepPlan {
@@ -33,10 +35,9 @@ export function createStepPlan(options: StepPlanOptions): StepPlan {
   const perEpoch = stepsPerEpoch(options);
   let shuffled: { epoch: number; order: Uint32Array } | undefined;
 
+  const orderOf = options.order ?? ((epoch: number) => createRandom(seed, "order", epoch).permutation(examples));
   function order(epoch: number): Uint32Array {
-    if (shuffled?.epoch !== epoch) {
-      shuffled = { epoch, order: createRandom(seed, "order", epoch).permutation(examples) };
-    }
+    if (shuffled?.epoch !== epoch) shuffled = { epoch, order: orderOf(epoch) };
     return shuffled.order;
   }
 

@@ -43,8 +43,11 @@ export interface FoundValue {
 }
 
 const OPTIMIZER: AdamWConfig = { ...ADAMW_DEFAULTS, maxGradNorm: 0 };
-/** Bounds of a batch of facts: their number, the tokens that are computed in a step, and those of the rows that they start from. */
-const MOST_FACTS = 64;
+/**
+ * Bounds of a batch of facts: their number, so that facts of unlike lengths are not padded to one another's, the tokens that are computed
+ * in a step, and those of the rows that they start from.
+ */
+const MOST_FACTS = 32;
 const MOST_TOKENS = 4_096;
 const MOST_START_TOKENS = 12_288;
 

@@ -15,8 +15,8 @@ export interface ReadOptions {
   readonly maxLength: number;
   /** When the job was created, which chat templates write as today's date. */
   readonly date: Date;
-  /** The job's field that names the file. */
-  readonly param: "training_file" | "validation_file";
+  /** The job's field that names the file, such as `training_file`, or `training_file[1]` of a list. */
+  readonly param: string;
   /** The lines are prompts that the run answers; see `TokenizeOptions.prompts`. */
   readonly prompts: boolean;
 }

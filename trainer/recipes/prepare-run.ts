@@ -1,4 +1,5 @@
 import { settingsPath, type TrainingSettings } from "../../shared/api/methods.ts";
+import { MixtureSettings } from "../../shared/api/mixtures.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { type ModelConfig, parseModelConfig } from "../../shared/model/config.ts";
 import { readModelJson } from "../../shared/model/model-folder.ts";
@@ -13,11 +14,13 @@ import { sizeOf, type UnitSize } from "../data/shared-prompts.ts";
 import { createStepPlan, type StepPlan } from "../data/step-plan.ts";
 import { lengthsOf, type Unit, type UnitForm } from "../data/units.ts";
 import { chooseRows } from "./choose-rows.ts";
+import { findFileOverlap } from "./file-overlap.ts";
 import { type ResolvedHyperparameters, resolveHyperparameters } from "./hyperparameters.ts";
 import { longestSequence, readUnits } from "./job-data.ts";
+import { type FileUnits, filesInOrder, mixFiles, type RunMixture } from "./mixed-files.ts";
 import { type Objective, type OwnParameters, REFERENCE } from "./objective.ts";
 import { checkContinuation, loadStart, type ParentDelta, type ResumedDelta } from "./parent.ts";
-import type { Dataset, RecipeContext, RecipeJob } from "./recipe.ts";
+import type { Dataset, Metrics, RecipeContext, RecipeJob } from "./recipe.ts";
 
 /** A job whose data has been read and whose every `auto` has been resolved. Nothing is compiled yet. */
 export interface PreparedRun {
@@ -37,6 +40,12 @@ export interface PreparedRun {
   readonly training: readonly Unit[];
   /** undefined if there is no validation file. */
   readonly validation: readonly Unit[] | undefined;
+  /** How many lines the two files share, in the job's metrics; empty where none. */
+  readonly overlap: Metrics;
+  /** How several training files are mixed; undefined of one. */
+  readonly mixture: RunMixture | undefined;
+  /** Where the units of several validation files are; undefined of one. */
+  readonly validationFiles: readonly FileUnits[] | undefined;
   readonly hyperparameters: ResolvedHyperparameters;
   readonly plan: StepPlan;
   /** The same plan with its phases; undefined for a run without. */
@@ -88,25 +97,49 @@ export async function prepareRun<S extends TrainingSettings>(
     );
   }
   const prompts = objective.rollouts !== undefined || objective.phases !== undefined;
-  const read = (dataset: Dataset, param: "training_file" | "validation_file") =>
+  const readFile = (dataset: Dataset, param: string) =>
     readUnits(
       { name: dataset.name, lines: objective.lines(dataset, settings) },
       { config, tokenizer, maxLength: maxLength - room, date: new Date(job.createdAt * 1000), param, prompts },
       context,
     );
-  const { units: training, counts } = await read(job.training, "training_file");
-  const validation = job.validation === null ? undefined : (await read(job.validation, "validation_file")).units;
+  const read = async (dataset: Dataset, param: "training_file" | "validation_file"): Promise<ReadFiles> => {
+    const { files } = dataset;
+    if (files === undefined) {
+      const { units, counts } = await readFile(dataset, param);
+      return { units, tokens: counts.tokens, files: undefined };
+    }
+    const all: ReadFile[] = [];
+    for (const [at, { dataset: file }] of files.entries()) {
+      const { units, counts } = await readFile(file, `${param}[${at}]`);
+      all.push({ name: file.name, units, tokens: counts.tokens });
+    }
+    return {
+      units: all.flatMap(({ units }) => units),
+      tokens: all.reduce((sum, { tokens }) => sum + tokens, 0),
+      files: filesInOrder(all.map(({ name, units }) => ({ name, units: units.length }))),
+    };
+  };
+  const { units: training, tokens, files: trainingFiles } = await read(job.training, "training_file");
+  const measured = job.validation === null ? undefined : await read(job.validation, "validation_file");
+  const validation = measured?.units;
+  const overlap = await overlapOf(objective, job, context);
+  const mixture =
+    trainingFiles === undefined
+      ? undefined
+      : mixFiles(trainingFiles, { ...MixtureSettings.parse({}), ...job.mixture, shares: job.training.files!, seed });
+  const examples = mixture?.perEpoch ?? training.length;
 
   const shape = objective.phases?.shape(settings);
   const hyperparameters = resolveHyperparameters(given, {
     ...(shape === undefined ? {} : { phases: shape }),
-    examples: training.length,
-    tokens: counts.tokens,
+    examples,
+    tokens: (tokens * examples) / training.length,
     hiddenSize: config.hiddenSize,
     rate: learningRateOf(peft) * (objective.learningRate ?? 1),
   });
   const { batchSize, accumulation, schedule } = hyperparameters;
-  const planned = { examples: training.length, batchSize, accumulation, seed };
+  const planned = { examples, batchSize, accumulation, seed, order: mixture?.order };
   const phases = shape && createPhasePlan({ ...planned, ...shape, param: `${path}.hyperparameters` });
   const plan = phases ?? createStepPlan(planned);
   const form = formOf(objective, settings);
@@ -150,12 +183,26 @@ export async function prepareRun<S extends TrainingSettings>(
       maxLength,
       training,
       validation,
+      overlap,
+      mixture,
+      validationFiles: measured?.files,
       hyperparameters,
       plan,
       phases,
       rows,
     },
   };
+}
+
+interface ReadFile {
+  readonly name: string;
+  readonly units: readonly Unit[];
+  readonly tokens: number;
+}
+
+interface ReadFiles extends Omit<ReadFile, "name"> {
+  /** undefined of one file. */
+  readonly files: readonly FileUnits[] | undefined;
 }
 
 /** The units' form, with the reference's column if the objective wants one. */
@@ -174,4 +221,19 @@ function withOwnParameters(method: AttachedMethod, { parameters, initial }: OwnP
     parameters: [...method.parameters, ...parameters],
     initial: new Map([...method.initial, ...initial]),
   };
+}
+
+/** What the job's files share. Lines that the recipe holds out of the training file overlap with it by what the file repeats. */
+async function overlapOf<S extends TrainingSettings>(
+  objective: Objective<S>,
+  { training, validation, settings }: RecipeJob<S>,
+  context: RecipeContext,
+): Promise<Metrics> {
+  if (validation === null || validation.bytes === training.bytes) return {};
+  const compared = (dataset: Dataset) =>
+    (dataset.files?.map((file) => file.dataset) ?? [dataset]).map((file) => ({
+      name: file.name,
+      lines: () => objective.lines(file, settings),
+    }));
+  return await findFileOverlap({ training: compared(training), validation: compared(validation) }, context);
 }

@@ -39,7 +39,9 @@ export async function createPublisher<S extends TrainingSettings>(
   const placed = (units: readonly Unit[]) =>
     unitsWithVirtualTokens(units, method.virtualTokens ?? 0, run.tokenizer.padId);
 
-  const read = [job.training, job.validation].flatMap((dataset) => dataset?.digest ?? []);
+  const read = [job.training, job.validation].flatMap((dataset) => {
+    return dataset?.files?.map(({ dataset: file }) => file.digest) ?? dataset?.digest ?? [];
+  });
   const data = [...new Set([...(resumed?.manifest.data_digests ?? []), ...read])].slice(0, 64);
 
   return async (state, metrics) => {

@@ -1,4 +1,5 @@
 import type { JobSettings } from "../../shared/api/methods.ts";
+import type { MixtureSettings } from "../../shared/api/mixtures.ts";
 import type { TrainerEvent } from "../../shared/api/trainer.ts";
 import type { ModelAnswer, Question } from "../../shared/graders/kind.ts";
 import type { ModelFiles } from "../../shared/model/model-folder.ts";
@@ -30,6 +31,8 @@ export interface RecipeJob<Settings = JobSettings> {
   readonly validation: Dataset | null;
   /** The file that `rehearsal_file` names; absent where it names none. */
   readonly rehearsal?: Dataset | null;
+  /** How the files of `training` are mixed, where there are several. */
+  readonly mixture?: MixtureSettings | undefined;
   /** What to resume from, as returned by `Progress.state`; null starts at step 0. */
   readonly checkpoint: Uint8Array | null;
   /** A step at which the validation lines are measured whatever else is: where a sweep compares its trials. */
@@ -64,6 +67,15 @@ export interface Dataset {
   readonly bytes: Uint8Array;
   /** The id of the line format that its examples were said to have; each line's own if left out. */
   readonly format?: string;
+  /** Of several files in one: each of them, where `bytes` are all their lines. */
+  readonly files?: readonly MixedDataset[];
+}
+
+/** One of the files of a dataset. */
+export interface MixedDataset {
+  readonly dataset: Dataset;
+  readonly weight: number;
+  readonly maxExamples?: number | undefined;
 }
 
 export interface RecipeContext {

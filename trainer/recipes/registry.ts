@@ -21,6 +21,7 @@ import { recipeFor } from "./run-job.ts";
 import { simpo } from "./simpo.ts";
 import { steeringVector } from "./steering-vector.ts";
 import { supervised } from "./supervised.ts";
+import { synthesize } from "./synthesize.ts";
 
 /** It is asked nothing: its report shows the run, what it learned by heart and what is left of the base. */
 const SUPERVISED = recipeFor(supervised, alignmentReport({ lines: "none" }));
@@ -29,7 +30,7 @@ const REVISIONS = recipeFor(supervised, alignmentReport({ lines: "completions" }
 const DPO = pairRecipe("dpo", dpo);
 
 /** The types whose jobs may end without a result to publish. */
-type Unpublished = "edit" | "causal_tracing";
+type Unpublished = "synthesize" | "edit" | "causal_tracing";
 type Recipes = { readonly [Type in Exclude<JobType, Unpublished>]: Recipe } & {
   readonly [Type in Unpublished]: JobRecipe;
 };
@@ -51,6 +52,7 @@ export const RECIPES: Recipes = {
   reinforce_pp: reinforcementRecipe(reinforcePp),
   constitutional: constitutional({ revise: REVISIONS, preferences: DPO, reward_model: rewardModel }),
   reinforcement,
+  synthesize: (job, context) => synthesize(job as RecipeJob<SettingsOf<"synthesize">>, context),
   edit: (job, context) => edit(job as RecipeJob<SettingsOf<"edit">>, context),
   causal_tracing: (job, context) => causalTracing(job as RecipeJob<SettingsOf<"causal_tracing">>, context),
 };

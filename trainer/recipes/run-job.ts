@@ -17,6 +17,8 @@ import { createEwc } from "./keeping/ewc.ts";
 import { createForgetting, forgettingMessage, forgettingResult } from "./keeping/forgetting.ts";
 import { createMemorisation } from "./keeping/memorisation.ts";
 import { createRehearsal } from "./keeping/rehearsal.ts";
+import { measuringEach, plannedEvent } from "./mixed-files.ts";
+import { mixtureResult } from "./mixture-result.ts";
 import type { Objective } from "./objective.ts";
 import { type PreparedRun, prepareRun } from "./prepare-run.ts";
 import { createPublisher } from "./publisher.ts";
@@ -135,6 +137,7 @@ async function runPrepared<S extends TrainingSettings>(
     context.event(maskEvent(job.training.name, run.training[0]!, run.tokenizer));
   }
 
+  if (start.step === 0 && run.mixture !== undefined) context.event(plannedEvent(run.mixture));
   const units = await createUnitSource({ objective, run, tools, phases });
   // The reference of fixed units has been computed by now; dropping its copy of the base makes room for training.
   if (readsFile && objective.refresh === undefined) await kept.clear();
@@ -143,11 +146,22 @@ async function runPrepared<S extends TrainingSettings>(
     loss: (graph) => objective.loss(graph, job.settings),
   };
   const evaluator =
-    run.validation && phases === undefined ? await createEvaluator(context.executor, measured) : undefined;
+    (run.validation || run.mixture) && phases === undefined
+      ? await createEvaluator(context.executor, measured)
+      : undefined;
   try {
     const validation =
       phases === undefined
-        ? evaluator && (await validationOf(evaluator, { context, run, units, measured, first, lines }))
+        ? evaluator &&
+          run.validation &&
+          (await validationOf(measuringEach(evaluator, run.validationFiles), {
+            context,
+            run,
+            units,
+            measured,
+            first,
+            lines,
+          }))
         : run.validation && (await phaseValidation(phases, { run, first, lines }));
     if (best !== undefined && validation?.base.loss === undefined) throw nothingToCompare(job);
     if (validation?.base.loss !== undefined) {
@@ -225,10 +239,13 @@ async function runPrepared<S extends TrainingSettings>(
       say(message, { step: result.step });
     }
     const tuned = await measure(result);
+    const mixed = await mixtureResult(end, { run, context, units, evaluator });
     const left = await forgetting?.measure(result);
     const metrics = {
       ...resultMetrics(validation?.base, tuned),
       ...forgettingResult(forgetting?.before, left),
+      ...run.overlap,
+      ...mixed,
       ...(stopped === undefined ? {} : { stopped_after_step: end.step }),
       ...(best === undefined ? {} : { best_step: result.step }),
     };

@@ -19,6 +19,8 @@ export interface UnitSourceOptions<S extends TrainingSettings> {
 export interface UnitSource {
   /** Without placeholders, for the base alone. undefined if there is no validation file or its units depend on the state. */
   readonly bareValidation: readonly Unit[] | undefined;
+  /** All units of the training files, with placeholders; undefined if they depend on the state. */
+  readonly fixedTraining?: readonly Unit[];
   /** The units of each micro-group of the step after a state, with placeholders. */
   training(state: TrainingState, values: Moment["values"]): Promise<readonly (readonly Unit[])[]>;
   /** The units of the validation file, with placeholders. */
@@ -56,6 +58,7 @@ export async function createUnitSource<S extends TrainingSettings>(options: Unit
     const validation = place(bareValidation ?? []);
     return {
       bareValidation,
+      fixedTraining: training,
       training: async ({ step }) => plan.groups(step).map((group) => group.map((index) => training[index]!)),
       validation: async () => validation,
     };

@@ -1,13 +1,16 @@
 import { type Executor as ExecutorName, type JobType, settingsOf } from "../../shared/api/methods.ts";
-import type { BlobRef, DatasetRef, Failure, Lease } from "../../shared/api/trainer.ts";
+import type { BlobRef, DatasetRef, Failure, Lease, MixtureRef } from "../../shared/api/trainer.ts";
 import { canonicalLines } from "../../shared/data/canonical-lines.ts";
 import { type ErrorCode, TrimtabError } from "../../shared/errors.ts";
 import { canonicalJson, sha256Hex } from "../../shared/formats/digest.ts";
 import type { ModelFiles } from "../../shared/model/model-folder.ts";
 import type { Executor } from "../engines/executor.ts";
+import { joinDatasets } from "../recipes/join-datasets.ts";
 import type { ParentFolder } from "../recipes/parent.ts";
 import type {
+  Dataset,
   JobRecipe,
+  MixedDataset,
   NamedDelta,
   Progress,
   RecipeContext,
@@ -158,6 +161,13 @@ async function runOnBase(
     const format = ref.said_format === undefined ? {} : { format: ref.said_format };
     return { name: ref.name, digest: ref.sha256, bytes, ...format };
   };
+  const mixed = async (files: MixtureRef["files"]): Promise<Dataset> => {
+    const read: MixedDataset[] = [];
+    for (const { file, weight, max_examples: maxExamples } of files) {
+      read.push({ dataset: await dataset(file), weight, maxExamples });
+    }
+    return await joinDatasets(read);
+  };
   const parent = await downloadParent(lease, (ref) => client.download(ref, stop));
   const models = new Map<string, NamedDelta>();
   for (const { name, digest, files: refs } of lease.models) {
@@ -165,8 +175,14 @@ async function runOnBase(
     for (const ref of refs) own.set(ref.name, await client.download(ref, stop));
     models.set(name, { digest, files: own });
   }
-  const training = await dataset(lease.training_file);
-  const validation = lease.validation_file === null ? null : await dataset(lease.validation_file);
+  const training = lease.mixture === undefined ? await dataset(lease.training_file) : await mixed(lease.mixture.files);
+  const measured = lease.validation_files?.map((file) => ({ file, weight: 1 }));
+  const validation =
+    measured !== undefined
+      ? await mixed(measured)
+      : lease.validation_file === null
+        ? null
+        : await dataset(lease.validation_file);
   const rehearsal = lease.rehearsal_file === undefined ? {} : { rehearsal: await dataset(lease.rehearsal_file) };
   const checkpoint = lease.checkpoint === null ? null : await client.download(lease.checkpoint, stop);
 
@@ -225,6 +241,7 @@ async function runOnBase(
       training,
       validation,
       ...rehearsal,
+      mixture: lease.mixture && { temperature: lease.mixture.temperature, strategy: lease.mixture.strategy },
       checkpoint,
       measureAt: lease.pause_at,
     },
@@ -267,32 +284,20 @@ async function downloadParent(
 }
 
 /** A digest of everything that determines a run, so that it never resumes from another run's checkpoint. */
-async function runName({
-  job,
-  base,
-  parent,
-  models,
-  training_file: file,
-  rehearsal_file: old,
-  method,
-  seed,
-}: Lease): Promise<string> {
+async function runName(lease: Lease): Promise<string> {
+  const { job, base, parent, models, training_file: file, rehearsal_file: old, method, seed, mixture } = lease;
   const how = parent?.continue_with === "adapter" ? { continue_with: "adapter" } : {};
   const start = parent == null ? {} : { parent: parent.digest, ...how };
   const used = models.length === 0 ? {} : { models: models.map(({ name, digest }) => ({ name, digest })) };
   const rehearsed = old === undefined ? {} : { rehearsed: old.sha256 };
   const text = canonicalJson({
-    job,
-    base: base.digest,
-    ...start,
-    ...used,
-    ...rehearsed,
-    data: file.sha256,
-    method,
-    seed,
+    ...{ job, base: base.digest, ...start, ...used, ...rehearsed, data: file.sha256, method, seed },
+    ...(mixture === undefined ? {} : { mixture: { ...mixture, files: mixture.files.map(sharesOf) } }),
   });
   return await sha256Hex(new TextEncoder().encode(text));
 }
+
+const sharesOf = ({ file, ...shares }: MixtureRef["files"][number]) => ({ data: file.sha256, ...shares });
 
 /** Leaves a job that was told to stop, or that now belongs to another trainer. */
 async function leaveJob({ lease, context, events }: LeaseRun, reason: StopReason | "rung"): Promise<LeaseOutcome> {

@@ -129,8 +129,9 @@ export interface NeededDataset {
 export function requireDataset(db: Database, id: string, { param, kinds }: NeededDataset): FileRow & DatasetUse {
   const row = requireFile(db, id, param);
   const isOfAnyObjects = row.purpose === "evals" || row.purpose === "user_data";
-  if (row.job === null && !isOfAnyObjects) {
-    const facts = factsOf(db, id);
+  const facts = factsOf(db, id);
+  // Data that a job has made is as good as an upload.
+  if ((row.job === null || facts !== null) && !isOfAnyObjects) {
     return { ...row, kind: requireDatasetKind(facts, kinds, param), ...lineFormat(facts) };
   }
   const what = isOfAnyObjects ? `was uploaded with purpose "${row.purpose}"` : `holds the results of ${row.job}`;

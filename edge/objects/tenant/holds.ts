@@ -4,7 +4,8 @@
  */
 import type { JobStatus } from "../../../shared/api/jobs.ts";
 import { laneOf } from "../../../shared/api/methods.ts";
-import type { Heartbeat, HeartbeatReply, Lease } from "../../../shared/api/trainer.ts";
+import type { Mixture } from "../../../shared/api/mixtures.ts";
+import type { DatasetRef, Heartbeat, HeartbeatReply, Lease } from "../../../shared/api/trainer.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import type { Database } from "../database.ts";
 import type { Hold } from "../hold.ts";
@@ -75,6 +76,10 @@ function leaseOf(db: Database, row: JobRow, terms: LeaseTerms): Lease {
     training_file: dataset(spec.training_file, "training_file"),
     validation_file: spec.validation_file === null ? null : dataset(spec.validation_file, "validation_file"),
     ...(spec.rehearsal_file === undefined ? {} : { rehearsal_file: dataset(spec.rehearsal_file, "rehearsal_file") }),
+    ...(spec.mixture === undefined ? {} : { mixture: mixtureRef(spec.mixture, dataset) }),
+    ...(spec.validation_files === undefined
+      ? {}
+      : { validation_files: spec.validation_files.map((id) => dataset(id, "validation_file")) }),
     checkpoint: resumeStateOf(db, row.id, root),
     ...(pauseAt === undefined ? {} : { pause_at: pauseAt }),
   };
@@ -84,6 +89,13 @@ function parentRef(parent: JobParent, root: string): NonNullable<Lease["parent"]
   const files = parentFiles(parent).map((file) => ({ ...file, path: `${root}/parent/${file.name}` }));
   const how = parent.continue_with === undefined ? {} : { continue_with: parent.continue_with };
   return { model: parent.model, kind: parent.kind, digest: parent.digest, ...how, files };
+}
+
+function mixtureRef(
+  { files, ...settings }: Mixture,
+  dataset: (id: string, param: string) => DatasetRef,
+): NonNullable<Lease["mixture"]> {
+  return { ...settings, files: files.map(({ id, ...shares }) => ({ file: dataset(id, "training_file"), ...shares })) };
 }
 
 function datasetRef(file: FileRow, root: string): Lease["training_file"] {

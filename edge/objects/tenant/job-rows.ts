@@ -1,7 +1,8 @@
 import type { CreateJob, Job, JobFilter, JobStatus } from "../../../shared/api/jobs.ts";
 import { TERMINAL_STATUSES } from "../../../shared/api/jobs.ts";
 import { type ListOf, listOf } from "../../../shared/api/lists.ts";
-import { datasetsOf, type Executor, type Method, settingsOf } from "../../../shared/api/methods.ts";
+import { datasetsOf, type Executor, type Method, requireMixable, settingsOf } from "../../../shared/api/methods.ts";
+import type { Mixture } from "../../../shared/api/mixtures.ts";
 import { modelsNamedByJob } from "../../../shared/api/pipeline-references.ts";
 import {
   isPipeline,
@@ -17,6 +18,7 @@ import { TrimtabError } from "../../../shared/errors.ts";
 import { type Database, seconds } from "../database.ts";
 import { pageOf } from "../page.ts";
 import { requireSettled } from "./edits/settled-deltas.ts";
+import { addJobEvals, type JobEvalTemplate, jobEvalsOf } from "./evals/job-eval-rows.ts";
 import { requireDataset } from "./files.ts";
 import type { JobBase } from "./job-base.ts";
 import { type JobModel, jobModels } from "./job-models.ts";
@@ -35,6 +37,9 @@ export interface JobSpec {
   readonly metadata: Readonly<Record<string, string>> | null;
   readonly training_file: string;
   readonly validation_file: string | null;
+  /** Left out by jobs with one file of each. */
+  readonly mixture?: Mixture;
+  readonly validation_files?: readonly string[];
   /** Left out by jobs that start from the base. */
   readonly parent?: JobParent;
   /** The pipeline that the job is a stage of; left out by jobs that are none. */
@@ -83,6 +88,8 @@ export interface NewJob {
   readonly parent?: JobParent | undefined;
   readonly pipeline?: PipelinePlace | undefined;
   readonly sweep?: SweepPlace | undefined;
+  /** What it is measured by, before and after. */
+  readonly evals?: readonly JobEvalTemplate[] | undefined;
 }
 
 /**
@@ -93,13 +100,18 @@ export interface NewJob {
 export function addJob(db: Database, job: NewJob, now: number): JobRow {
   const { request } = job;
   if (isTrained(job.method)) {
-    const { training_file: training, validation_file: validation } = request;
-    requireDatasets(db, job.method, { training, validation: validation ?? null });
+    const { training_file: training, validation_file: validation, mixture, validation_files: measured } = request;
+    const at = {
+      ...(mixture === undefined ? {} : { training: "training_file[0]" }),
+      ...(measured === undefined ? {} : { validation: "validation_file[0]" }),
+    };
+    requireDatasets(db, job.method, { training, validation: validation ?? null, at });
+    requireOfOneKind(db, job.method, { mixture, measured });
   }
   const models = jobModels(db, modelsNamedByJob(job.method), job.base);
   const used = models.map(({ artefact }) => artefact);
   requireSettled(db, job.parent === undefined ? used : [...used, job.parent.artefact]);
-  const rehearsal = isPipeline(job.method) ? undefined : rehearsalFileOf(job.method);
+  const rehearsal = isTrained(job.method) ? rehearsalFileOf(job.method) : undefined;
   const spec: JobSpec = {
     method: job.method,
     executor: request.executor ?? null,
@@ -109,6 +121,8 @@ export function addJob(db: Database, job: NewJob, now: number): JobRow {
     training_file: request.training_file,
     validation_file: request.validation_file ?? null,
     ...(rehearsal === undefined ? {} : { rehearsal_file: rehearsal }),
+    ...(request.mixture === undefined ? {} : { mixture: request.mixture }),
+    ...(request.validation_files === undefined ? {} : { validation_files: request.validation_files }),
     ...(job.parent === undefined ? {} : { parent: job.parent }),
     ...(job.pipeline === undefined ? {} : { pipeline: job.pipeline }),
     ...(job.sweep === undefined ? {} : { sweep: job.sweep }),
@@ -123,6 +137,7 @@ export function addJob(db: Database, job: NewJob, now: number): JobRow {
     // No trainer takes a pipeline or a sweep: the jobs that they have run are queued.
     isTrained(job.method) ? 0 : 1,
   );
+  addJobEvals(db, job.id, job.evals ?? []);
   return requireJob(db, job.id);
 }
 
@@ -146,6 +161,31 @@ export function requireDatasets(db: Database, method: Method, { training, valida
   const kinds = datasetsOf(method, "validation_file");
   // A type that can learn from several kinds is measured on the one that it learns from.
   requireDataset(db, validation, { param: param.validation, kinds: kinds.includes(kind) ? [kind] : kinds });
+}
+
+interface FileLists {
+  readonly mixture: Mixture | undefined;
+  readonly measured: readonly string[] | undefined;
+}
+
+/** Throws what `addJob` does, with the place in the list, for a file that does not go with the first of them. */
+function requireOfOneKind(db: Database, method: Method, { mixture, measured }: FileLists): void {
+  requireMixable(method, { mixture, validation_files: measured });
+  const training = mixture?.files.map(({ id }) => id) ?? [];
+  for (const [field, ids] of [
+    ["training_file", training],
+    ["validation_file", measured ?? []],
+  ] as const) {
+    let kinds = datasetsOf(method, field);
+    for (const [index, id] of ids.entries()) {
+      const param = `${field}[${index}]`;
+      const { trainable, kind } = requireDataset(db, id, { param, kinds });
+      kinds = [kind];
+      if (trainable > 0 || field === "validation_file" || kind === "prompts") continue;
+      const message = `\`${param}\` has nothing to learn: no completion and no assistant turn with text and a weight other than 0.`;
+      throw new TrimtabError("invalid_dataset", message, { param });
+    }
+  }
 }
 
 export interface NamedFiles {
@@ -244,7 +284,10 @@ export function waitingJobs(db: Database): JobRow[] {
 export function jobNeedingFile(db: Database, file: string): string | undefined {
   return db.get<{ id: string }>(
     `SELECT id FROM jobs WHERE status NOT IN ('succeeded', 'failed', 'cancelled')
-     AND ?1 IN (json_extract(spec, '$.training_file'), json_extract(spec, '$.validation_file'), json_extract(spec, '$.rehearsal_file'))`,
+     AND (json_extract(spec, '$.training_file') = ?1 OR json_extract(spec, '$.validation_file') = ?1
+        OR json_extract(spec, '$.rehearsal_file') = ?1
+       OR EXISTS (SELECT 1 FROM json_each(spec, '$.mixture.files') WHERE json_extract(value, '$.id') = ?1)
+       OR EXISTS (SELECT 1 FROM json_each(spec, '$.validation_files') WHERE value = ?1))`,
     file,
   )?.id;
 }
@@ -261,6 +304,24 @@ export function trainedMethod({ method }: Pick<JobSpec, "method">): Method {
 
 export function baseOf(row: JobRow): JobBase {
   return JSON.parse(row.base) as JobBase;
+}
+
+/** All files of a spec. */
+export function filesOfSpec(spec: JobSpec): string[] {
+  const { rehearsal_file: rehearsed } = spec;
+  const one = [
+    spec.training_file,
+    ...(spec.validation_file === null ? [] : [spec.validation_file]),
+    ...(rehearsed === undefined ? [] : [rehearsed]),
+  ];
+  return [...one, ...(spec.mixture?.files ?? []).map(({ id }) => id), ...(spec.validation_files ?? [])];
+}
+
+function shownFiles({ mixture, validation_files: measured }: JobSpec): Partial<Job> {
+  const lists = measured === undefined ? {} : { validation_files: [...measured] };
+  if (mixture === undefined) return lists;
+  const { files, ...settings } = mixture;
+  return { training_files: files.map((file) => ({ ...file })), ...lists, mixture: settings };
 }
 
 export function jobOf(db: Database, row: JobRow): Job {
@@ -280,6 +341,7 @@ export function jobOf(db: Database, row: JobRow): Job {
     status: row.status,
     training_file: spec.training_file,
     validation_file: spec.validation_file,
+    ...shownFiles(spec),
     hyperparameters: { ...requested, ...resolved } as Job["hyperparameters"],
     method: spec.method,
     executor: spec.executor,
@@ -291,6 +353,7 @@ export function jobOf(db: Database, row: JobRow): Job {
     metadata: spec.metadata === null ? null : { ...spec.metadata },
     error: row.error === null ? null : (JSON.parse(row.error) as Job["error"]),
     ...(isPipeline(spec.method) ? shownCourse(db, row.id, spec.method.pipeline as Pipeline) : {}),
+    ...jobEvalsOf(db, row.id),
     ...(spec.pipeline === undefined ? {} : { pipeline: { ...spec.pipeline } }),
     ...(isSweep(spec.method) ? shownSweep(db, row.id, spec.method.sweep) : {}),
     ...(spec.sweep === undefined ? {} : { sweep: { ...spec.sweep } }),

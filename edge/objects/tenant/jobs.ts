@@ -8,6 +8,7 @@ import { type Idempotency, settleCreation } from "../idempotency.ts";
 import { unknownModel } from "../unknown-model.ts";
 import { findArtefact } from "./artefact-rows.ts";
 import { tenantModule } from "./context.ts";
+import type { JobEvalTemplate } from "./evals/job-eval-rows.ts";
 import type { JobBase } from "./job-base.ts";
 import { end, handOver, queue, say, settled } from "./job-course.ts";
 import { jobModels } from "./job-models.ts";
@@ -41,6 +42,8 @@ export interface JobRequest {
   readonly method: Method;
   readonly base: JobBase;
   readonly parent?: JobParent | undefined;
+  /** What it is measured by, before and after. */
+  readonly evals?: readonly JobEvalTemplate[] | undefined;
 }
 
 /** Jobs, as their tenant sees them. */

@@ -12,12 +12,16 @@ export const KEPT_FILES_TABLE = `CREATE TABLE IF NOT EXISTS kept_files (
   n INTEGER PRIMARY KEY AUTOINCREMENT, job TEXT NOT NULL, name TEXT NOT NULL, blob TEXT NOT NULL, bytes INTEGER NOT NULL,
   sha256 TEXT NOT NULL, UNIQUE (job, name))`;
 
+/** JSON of a `CheckedDataset`; null of a file that is none to train on. */
+export const KEPT_DATASETS = "ALTER TABLE kept_files ADD COLUMN dataset TEXT";
+
 export interface KeptFileRow {
   readonly job: string;
   readonly name: string;
   readonly blob: string;
   readonly bytes: number;
   readonly sha256: string;
+  readonly dataset?: string | null;
 }
 
 /**
@@ -35,13 +39,14 @@ export function keepFile(db: Database, file: KeptFileRow, now: number): void {
   if (before !== undefined && before.blob !== file.blob) doomBlob(db, before.blob, now);
   readyBlob(db, file.blob, now);
   db.run(
-    `INSERT INTO kept_files (job, name, blob, bytes, sha256) VALUES (?1, ?2, ?3, ?4, ?5)
-     ON CONFLICT (job, name) DO UPDATE SET blob = ?3, bytes = ?4, sha256 = ?5`,
+    `INSERT INTO kept_files (job, name, blob, bytes, sha256, dataset) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+     ON CONFLICT (job, name) DO UPDATE SET blob = ?3, bytes = ?4, sha256 = ?5, dataset = ?6`,
     file.job,
     file.name,
     file.blob,
     file.bytes,
     file.sha256,
+    file.dataset ?? null,
   );
 }
 
@@ -54,5 +59,7 @@ export function keptFile(db: Database, job: string, name: string): KeptFileRow |
 export function takeKeptFiles(db: Database, job: string, newId: () => string): StoredResultFile[] {
   const rows = db.all<KeptFileRow>("SELECT * FROM kept_files WHERE job = ? ORDER BY n", job);
   db.run("DELETE FROM kept_files WHERE job = ?", job);
-  return rows.map(({ name, blob, bytes, sha256 }) => ({ id: newId(), blob, filename: name, bytes, sha256 }));
+  return rows.map(({ name, blob, bytes, sha256, dataset = null }) => {
+    return { id: newId(), blob, filename: name, bytes, sha256, dataset };
+  });
 }

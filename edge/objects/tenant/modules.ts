@@ -7,6 +7,7 @@ import { checkpoints } from "./checkpoints.ts";
 import { constitutions } from "./constitutions.ts";
 import { deltas } from "./deltas.ts";
 import { edits } from "./edits/edits.ts";
+import { evals } from "./evals/evals.ts";
 import { events } from "./events.ts";
 import { feedback } from "./feedback.ts";
 import { files } from "./files.ts";
@@ -53,5 +54,6 @@ export const TENANT_MODULES = {
   kept: keptCompletions,
   feedback,
   labeling,
+  evals,
   removal,
 } as const;

@@ -5,6 +5,7 @@
 
 import { type StepMetrics, stepMetricsCsv, stepMetricsEvents } from "../../../shared/data/step-metrics.ts";
 import { sha256Hex } from "../../../shared/formats/digest.ts";
+import type { CheckedDataset } from "../../blobs/dataset-check.ts";
 import { readyBlob, reserveBlob } from "../blob-ledger.ts";
 import { type Database, seconds } from "../database.ts";
 import type { TenantContext } from "./context.ts";
@@ -16,6 +17,8 @@ export interface StoredResultFile {
   readonly filename: string;
   readonly bytes: number;
   readonly sha256: string;
+  /** JSON of a `CheckedDataset`, of a file that jobs can train on. */
+  readonly dataset?: string | null;
 }
 
 export function stepMetricsOf(db: Database, job: string): StepMetrics[] {
@@ -51,21 +54,30 @@ export async function storeResultFiles(context: TenantContext, job: string): Pro
 
 /** Shows stored files as the job's; within the transaction that ends it. */
 export function addResultFiles(db: Database, job: string, stored: readonly StoredResultFile[], now: number): void {
-  for (const { id, blob, filename, bytes, sha256 } of stored) {
+  for (const { id, blob, filename, bytes, sha256, dataset = null } of stored) {
+    const held = dataset === null ? NOTHING : (JSON.parse(dataset) as CheckedDataset);
     db.run(
       `INSERT INTO files (id, state, blob, filename, bytes, sha256, format, lines, trainable, created_at, job)
-       VALUES (?, 'ready', ?, ?, ?, ?, '', 0, 0, ?, ?)`,
+       VALUES (?, 'ready', ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       id,
       blob,
       filename,
       bytes,
       sha256,
+      held.format,
+      held.lines,
+      held.trainable,
       seconds(now),
       job,
     );
+    if (held.dataset !== null) {
+      db.run("INSERT OR REPLACE INTO file_facts (file, facts) VALUES (?, ?)", id, JSON.stringify(held.dataset));
+    }
     readyBlob(db, blob, now);
   }
 }
+
+const NOTHING = { format: "", lines: 0, trainable: 0, dataset: null } as const;
 
 /**
  * The ids of a job's result files that were not deleted: of one that has succeeded, the table of its steps first, if any step has

@@ -15,7 +15,7 @@ import { requireFence, requireHold } from "./holds.ts";
 import { end, say, settled } from "./job-course.ts";
 import { stackOfJob } from "./job-models.ts";
 import { baseOf, type JobRow, keepResult, specOf } from "./job-rows.ts";
-import { KEPT_FILES_TABLE, type KeptFileRow, keepFile } from "./kept-files.ts";
+import { KEPT_DATASETS, KEPT_FILES_TABLE, type KeptFileRow, keepFile } from "./kept-files.ts";
 import { addResultFiles, storeResultFiles } from "./result-files.ts";
 import { addUsage } from "./usage.ts";
 import { verifyStored } from "./verify-result.ts";
@@ -29,7 +29,7 @@ export interface ResultFile {
 
 /** What trainers publish for the jobs that they hold. Every write checks the fence in its own transaction. */
 export const results = tenantModule({
-  schema: [KEPT_FILES_TABLE],
+  schema: [KEPT_FILES_TABLE, KEPT_DATASETS],
   open(context) {
     const { db, now, rearm, newId, tenant } = context;
 

@@ -5,7 +5,7 @@ import { resumeRow } from "./checkpoint-rows.ts";
 import { requireFile } from "./files.ts";
 import { modelFiles } from "./job-models.ts";
 import { parentFiles } from "./job-parent.ts";
-import { baseOf, type JobRow, specOf } from "./job-rows.ts";
+import { baseOf, filesOfSpec, type JobRow, specOf } from "./job-rows.ts";
 
 /** Something that a trainer may read for the job it holds. */
 export type SourceName =
@@ -47,8 +47,7 @@ export function sourceOf(db: Database, job: JobRow, source: SourceName): BlobSou
       return { key: model.prefix + file.name, bytes: file.bytes, sha256: file.sha256 };
     }
     case "file": {
-      const spec = specOf(job);
-      if (![spec.training_file, spec.validation_file, spec.rehearsal_file].includes(source.id)) {
+      if (!filesOfSpec(specOf(job)).includes(source.id)) {
         throw new TrimtabError("not_found", `The job ${job.id} does not use the file ${source.id}.`);
       }
       const { blob, bytes, sha256 } = requireFile(db, source.id, "file_id");

@@ -4,6 +4,7 @@ import type { ReadRecord } from "../dataset-kinds/kind.ts";
 import { type EncodeLineOptions, encodeLine } from "../encode-line.ts";
 import { Copies, type CopyOptions } from "../inspect/copies.ts";
 import { type LineTexts, lineTexts } from "../inspect/line-texts.ts";
+import { MOST_ENCODED } from "../inspect/token-counts.ts";
 import { FIX_RULE_NAMES, FIX_RULES, type FixRuleName } from "./registry.ts";
 import type { CopyGroups, DroppedLine, FixRule, Keep } from "./rule.ts";
 
@@ -33,7 +34,12 @@ export interface FixVerdict {
   readonly complete: boolean;
 }
 
-const WORK_BETWEEN_PAUSES = 150_000;
+const BEYOND_READING = {
+  reason: "reply_beyond_limit",
+  detail: `it has more than ${MOST_ENCODED.toLocaleString("en")} characters`,
+} as const;
+
+const WORK_BETWEEN_PAUSES = 50_000;
 
 export class DataFix {
   readonly #options: FixOptions;
@@ -78,7 +84,9 @@ export class DataFix {
     const { examples, prompts = false } = record;
     let read: ReturnType<typeof encodeLine> | undefined;
     const encoded = () => {
-      if (model !== undefined) read ??= encodeLine(examples, { ...model, line, prompts });
+      if (model === undefined) return undefined;
+      if (texts.key.length > MOST_ENCODED) return BEYOND_READING;
+      read ??= encodeLine(examples, { ...model, line, prompts });
       return read;
     };
     for (const name of this.#rules) {
@@ -105,6 +113,10 @@ export class DataFix {
       else if (only.length > 0 && !only.some((name) => rules?.has(name))) {
         dropped.set(id, { rule: "only", line: id, reason: `is not found by ${only.join(" or ")}` });
       }
+    }
+    for (const [id, line] of dropped) {
+      const other = staying(line, dropped);
+      if (other !== line.other) dropped.set(id, { ...line, other: other! });
     }
     return { lines: this.#order.length, dropped, complete: found?.complete ?? true };
   }
@@ -147,6 +159,19 @@ export class DataFix {
     this.#work = 0;
     await this.#options.pause();
   }
+}
+
+/** The line that stays in a line's place: where that is dropped as a copy too, the one in its place. */
+function staying({ other }: FixedLine, dropped: ReadonlyMap<number, FixedLine>): number | undefined {
+  let at = other;
+  const passed = new Set<number>();
+  while (at !== undefined && !passed.has(at)) {
+    passed.add(at);
+    const next = dropped.get(at)?.other;
+    if (next === undefined) return at;
+    at = next;
+  }
+  return at;
 }
 
 function lacks(rule: FixRuleName, what: string, { drop }: FixOptions): TrimtabError {

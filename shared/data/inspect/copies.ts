@@ -55,6 +55,9 @@ interface HeldOutLine {
   readonly line: number;
 }
 
+/** Characters of a line that are compared for near copies and runs of words: what one line may take of the thread's time. */
+const MOST_CHARACTERS = 1_000_000;
+
 /** Of `maxBytes`, what runs of words may take; an entry of their table takes about this much. */
 const NGRAM_PART = 0.25;
 const NGRAM_BYTES = 32;
@@ -88,8 +91,9 @@ export class Copies {
     if (this.#heldOutKeys.has(text)) return;
     this.#heldOutKeys.set(text, id);
     if (prompt !== "") setFirst(this.#heldOutPrompts, textKey(prompt), id);
-    if (!this.#near.add(id, content, true)) this.#whole &&= content === "";
-    this.#ngrams.addHeldOut(id, content);
+    const compared = content.slice(0, MOST_CHARACTERS);
+    if (!this.#near.add(id, compared, true)) this.#whole &&= content === "";
+    this.#ngrams.addHeldOut(id, compared);
   }
 
   add({ line, key, prompt, content }: LineTexts): void {
@@ -111,9 +115,10 @@ export class Copies {
       this.#compared += 1;
       return;
     }
-    if (this.#near.add(line, content)) this.#compared += 1;
+    const compared = content.slice(0, MOST_CHARACTERS);
+    if (this.#near.add(line, compared)) this.#compared += 1;
     else this.#whole &&= content === "";
-    this.#ngrams.add(line, content);
+    this.#ngrams.add(line, compared);
   }
 
   /** @param pause awaited now and then, since comparing many lines blocks the thread */

@@ -32,10 +32,10 @@ export interface InspectionOptions extends CopyOptions {
 /** Lines whose languages and words are looked at, and texts that are compared with each other. */
 const SAMPLED_LINES = 1500;
 const COMPARED_TEXTS = 150;
-/** Characters, or tokens with some weight, between two pauses: about 10 ms of work. */
-const WORK_BETWEEN_PAUSES = 150_000;
+/** Characters, or tokens with some weight, between two pauses: a few milliseconds of work. */
+const WORK_BETWEEN_PAUSES = 50_000;
 const TOKEN_WORK = 16;
-const LANGUAGES_BETWEEN_PAUSES = 50;
+const LANGUAGES_BETWEEN_PAUSES = 20;
 
 interface NamedLine {
   readonly line: number;
@@ -106,7 +106,7 @@ export class Inspection {
     this.#addNegative(texts, value);
     this.#addRefusals(texts);
     this.#addPii(texts);
-    const encoded = this.#tokens?.add(id, examples, prompts) ?? 0;
+    const encoded = this.#tokens?.add({ line: id, characters: texts.key.length }, examples, prompts) ?? 0;
     await this.#worked(texts.content.length + TOKEN_WORK * encoded);
   }
 

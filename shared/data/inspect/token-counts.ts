@@ -6,6 +6,9 @@ import { type DropReason, encodeLine } from "../encode-line.ts";
 import type { Example } from "../example.ts";
 import { type LengthFigures, Lengths } from "./lengths.ts";
 
+/** Characters of a line that is encoded: a longer one would keep the thread for seconds. */
+export const MOST_ENCODED = 1_000_000;
+
 export interface TokenOptions {
   readonly tokenizer: Tokenizer;
   readonly template: () => ChatTemplate;
@@ -17,7 +20,7 @@ export interface TokenOptions {
 
 export interface TokenFigures {
   readonly max_length: number;
-  /** Lines that were encoded: all, or evenly spread ones. */
+  /** Lines that were encoded: all, or evenly spread ones; none of more than a million characters. */
   readonly encoded_lines: number;
   /** Of whole lines, before any is cut. */
   readonly lengths: LengthFigures | null;
@@ -33,6 +36,11 @@ export interface TokenFigures {
   readonly trained_share: number | null;
   /** What one epoch over all lines reads, and is charged for. */
   readonly tokens_per_epoch: number;
+}
+
+export interface CountedLine {
+  readonly line: number;
+  readonly characters: number;
 }
 
 export class TokenCounts {
@@ -52,9 +60,9 @@ export class TokenCounts {
   }
 
   /** @returns the tokens that were encoded, as a measure of the work */
-  add(line: number, examples: readonly Example[], prompts = false): number {
+  add({ line, characters }: CountedLine, examples: readonly Example[], prompts = false): number {
     this.#lines += 1;
-    if ((this.#lines - 1) % this.#options.every !== 0) return 0;
+    if ((this.#lines - 1) % this.#options.every !== 0 || characters > MOST_ENCODED) return 0;
     const encoded = encodeLine(examples, { line, prompts, ...this.#options });
     this.#encoded += 1;
     this.#tally.add(line, encoded);

@@ -25,9 +25,18 @@ export const json = instructionKind("json", {}, (text) => {
 export const title = instructionKind("title", {}, (text) => /<<[^\n<>]*[^\s<>][^\n<>]*>>/u.test(text));
 
 /** Placeholders in square brackets: `[name]`. */
-export const placeholders = instructionKind("placeholders", BOUNDS, (text, bounds) =>
-  isWithin(text.match(/\[[^\]\n]+\]/gu)?.length ?? 0, bounds),
-);
+export const placeholders = instructionKind("placeholders", BOUNDS, (text, bounds) => {
+  let count = 0;
+  for (const line of text.split("\n")) {
+    for (let open = line.indexOf("["); open >= 0; ) {
+      const close = line.indexOf("]", open + 1);
+      if (close < 0) break;
+      if (close > open + 1) count += 1;
+      open = line.indexOf("[", close > open + 1 ? close + 1 : open + 1);
+    }
+  }
+  return isWithin(count, bounds);
+});
 
 /** Highlighted parts between single or double asterisks. */
 export const highlights = instructionKind("highlights", BOUNDS, (text, bounds) => {

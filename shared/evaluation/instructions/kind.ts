@@ -36,3 +36,17 @@ export function isWithin(count: number, { at_least = 0, at_most = Number.POSITIV
 
 /** A phrase or word of an instruction. */
 export const Phrase = z.string().trim().min(1).max(200);
+
+/** A number of things, as the published kinds take it: some files write 3.0. */
+export const Count = z.int().min(0).max(100_000);
+/** Of a sentence, paragraph or word, from 1. */
+export const Place = z.int().min(1).max(100_000);
+/** A text that a reply is compared with. */
+export const LongText = z.string().min(1).max(20_000);
+
+/** How IFEval compares counts. */
+export const Relation = z.enum(["less than", "at least"]);
+
+export function isRelated(count: number, relation: z.output<typeof Relation>, to: number): boolean {
+  return relation === "less than" ? count < to : count >= to;
+}

@@ -8,9 +8,24 @@ export const words = instructionKind("words", BOUNDS, (text, bounds) =>
 );
 
 /** What ends in `.`, `!` or `?` before white space or the end; a rest without such an end counts too. */
-export const sentences = instructionKind("sentences", BOUNDS, (text, bounds) =>
-  isWithin(text.split(/(?<=[.!?]["'”’)\]]*)\s+/u).filter((sentence) => /[\p{L}\p{N}]/u.test(sentence)).length, bounds),
-);
+export const sentences = instructionKind("sentences", BOUNDS, (text, bounds) => {
+  let count = 0;
+  let hasLetter = false;
+  for (const word of text.split(/\s+/u)) {
+    hasLetter ||= /[\p{L}\p{N}]/u.test(word);
+    if (!hasLetter || !endsSentence(word)) continue;
+    count += 1;
+    hasLetter = false;
+  }
+  return isWithin(count + Number(hasLetter), bounds);
+});
+
+/** A mark that ends a sentence, and nothing but closing quotes and brackets behind it. */
+function endsSentence(word: string): boolean {
+  let end = word.length;
+  while (end > 0 && `"'”’)]`.includes(word[end - 1]!)) end -= 1;
+  return end > 0 && ".!?".includes(word[end - 1]!);
+}
 
 /** Parts with a blank line, or a line of `***`, between them. */
 export const paragraphs = instructionKind(

@@ -1,12 +1,19 @@
 import { z } from "zod";
+import { strip } from "../text/python-text.ts";
 import * as letterCase from "./case.ts";
 import * as format from "./format.ts";
+import { IFBENCH_KINDS } from "./ifbench/kinds.ts";
+import { IFEVAL_KINDS } from "./ifeval/kinds.ts";
 import * as keywords from "./keywords.ts";
 import * as length from "./length.ts";
 import * as punctuation from "./punctuation.ts";
+import { refusal } from "./refusal.ts";
 import * as startEnd from "./start-end.ts";
 
-/** Every kind of instruction whose following can be verified. A new one is an export of a family's file, and a row here. */
+/**
+ * Every kind of instruction whose following can be verified: Trimtab's own, and the published ones by their ids. A new one is an
+ * export of a family's file, and a row here or in the list of its collection.
+ */
 export const INSTRUCTION_KINDS = [
   length.words,
   length.sentences,
@@ -29,6 +36,9 @@ export const INSTRUCTION_KINDS = [
   startEnd.endsWith,
   startEnd.quoted,
   startEnd.postscript,
+  refusal,
+  ...IFEVAL_KINDS,
+  ...IFBENCH_KINDS,
 ] as const;
 
 type SchemaOf<Kind> = Kind extends { readonly schema: infer S extends z.core.$ZodTypeDiscriminable } ? S : never;
@@ -48,11 +58,13 @@ export const InstructionPrompt = z.strictObject({
 });
 export type InstructionPrompt = z.output<typeof InstructionPrompt>;
 
+type AnyKind = { readonly follows: (text: string, settings: Instruction) => boolean };
+// What each kind takes cannot be told for a list of kinds.
+const BY_NAME = new Map(INSTRUCTION_KINDS.map((kind) => [kind.kind as string, kind as unknown as AnyKind]));
+
 /** Whether a text follows an instruction to the letter. An empty text follows none. */
 export function followsStrictly(text: string, instruction: Instruction): boolean {
-  if (text.trim() === "") return false;
-  const kind = INSTRUCTION_KINDS.find(({ kind }) => kind === instruction.kind)!;
-  return (kind.follows as (text: string, settings: Instruction) => boolean)(text, instruction);
+  return strip(text) !== "" && BY_NAME.get(instruction.kind)!.follows(text, instruction);
 }
 
 /**
@@ -60,13 +72,11 @@ export function followsStrictly(text: string, instruction: Instruction): boolean
  * phrases around the answer, each also without asterisks. IFEval's eight variants.
  */
 export function followsLoosely(text: string, instruction: Instruction): boolean {
-  return variantsOf(text).some((variant) => followsStrictly(variant, instruction));
+  return [...new Set(variantsOf(text))].some((variant) => followsStrictly(variant, instruction));
 }
 
 export function variantsOf(text: string): string[] {
   const lines = text.split("\n");
-  const cut = [text, lines.slice(1), lines.slice(0, -1), lines.slice(1, -1)].map((part) =>
-    typeof part === "string" ? part : part.join("\n").trim(),
-  );
-  return cut.flatMap((part) => [part, part.replaceAll("*", "")]);
+  const parts = [lines.slice(1), lines.slice(0, -1), lines.slice(1, -1)].map((part) => strip(part.join("\n")));
+  return [text, ...parts].flatMap((part) => [part, part.replaceAll("*", "")]);
 }

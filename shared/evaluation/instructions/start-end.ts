@@ -23,5 +23,5 @@ export const quoted = instructionKind("quoted", {}, (text) => /^["“].*["”]$/
 
 /** A postscript: a line that begins with `P.S.` or `P.P.S`, with something behind it. */
 export const postscript = instructionKind("postscript", {}, (text) =>
-  /^\s*p\.\s?(?:p\.\s?)?s(?:\.|(?=\s))[^\S\n]*[^\s.]/imu.test(text),
+  text.split("\n").some((line) => /^p\.\s?(?:p\.\s?)?s(?:\.|(?=\s))[^\S\n]*[^\s.]/iu.test(line.trimStart())),
 );

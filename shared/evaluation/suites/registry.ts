@@ -1,9 +1,24 @@
 import type { Estimate } from "../intervals.ts";
+import { calibration } from "./calibration.ts";
+import { factRecall } from "./facts.ts";
+import { instructionFollowing } from "./instruction-following.ts";
 import { type Compared, compareMeasures, estimateOf, type Measure } from "./measure.ts";
+import { register, stereotypes } from "./pairs.ts";
+import { safety } from "./safety.ts";
 import type { ChosenResult, GeneratedResult, Suite, SuiteItem, SuiteSource } from "./suite.ts";
+import { zeroShotChoices, zeroShotWritten } from "./zero-shot.ts";
 
-/** Every suite that ships. */
-export const SUITES: readonly Suite[] = [];
+/** Every suite that ships. A suite's items are its own, which a list of suites does not tell. */
+export const SUITES = [
+  instructionFollowing,
+  zeroShotChoices,
+  zeroShotWritten,
+  safety,
+  stereotypes,
+  register,
+  factRecall,
+  calibration,
+] as unknown as readonly Suite[];
 
 export function suiteNamed(name: string): Suite | undefined {
   return SUITES.find((suite) => suite.name === name);

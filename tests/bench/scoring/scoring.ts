@@ -30,9 +30,9 @@ interface Case {
 
 const SCORED = { echo: true, logprobs: 1 };
 const CASES: readonly Case[] = [
-  { about: "read", prompts: 16, tokens: 500, fields: {} },
-  { about: "scored, 1 alternative", prompts: 16, tokens: 500, fields: SCORED },
-  { about: "scored, 20 alternatives", prompts: 12, tokens: 500, fields: { prompt_logprobs: 20 } },
+  { about: "read", prompts: 8, tokens: 500, fields: {} },
+  { about: "scored, 1 alternative", prompts: 8, tokens: 500, fields: SCORED },
+  { about: "scored, 20 alternatives", prompts: 8, tokens: 500, fields: { prompt_logprobs: 20 } },
   { about: "read, short", prompts: 64, tokens: 24, fields: {} },
   { about: "scored, short", prompts: 64, tokens: 24, fields: SCORED },
 ];
@@ -110,7 +110,7 @@ async function complete({ api }: Client, { prompts, tokens, fields }: Case): Pro
 /** A stream of one tenant beside the prompts of another, which come in batches of 50. */
 async function neighbour(one: Client, other: Client, url: string): Promise<Gaps[]> {
   const flood = async (fields: Case["fields"]) => {
-    const each = { about: "", prompts: 50, tokens: 400, fields };
+    const each = { about: "", prompts: 50, tokens: 96, fields };
     await Promise.all(Array.from({ length: FLOOD / each.prompts }, () => complete(other, each)));
   };
   const alone = await gapsOf(one, url, Promise.resolve());

@@ -25,6 +25,83 @@ const supervised = (settings: Record<string, unknown>) => ({ method: { type: "su
 const several = (...peft: readonly object[]) => supervised({ peft });
 const lora = (settings: Record<string, unknown>) => supervised({ peft: { type: "lora", ...settings } });
 
+describe("a job of several files", () => {
+  const alpaca = [{ instruction: "i", output: "o" }];
+
+  it("shows the first of each list where the SDK looks, and the lists beside it; its trainer gets them all", async () => {
+    const own = await api.tenant("mixer");
+    const client = openai(api, own);
+    const [a, b, c] = [await api.dataset(own), await api.dataset(own, alpaca), await api.dataset(own, alpaca)];
+    const training_file = [a, { id: b, weight: 0.5, max_examples: 10 }] as unknown as string;
+    const job = await client.fineTuning.jobs.create({
+      ...{ model, training_file, validation_file: [c, a] as unknown as string },
+      ...({ mixture: { temperature: 2 } } as object),
+    });
+    expect(job).toMatchObject({
+      ...{ training_file: a, validation_file: c, validation_files: [c, a] },
+      training_files: [
+        { id: a, weight: 1 },
+        { id: b, weight: 0.5, max_examples: 10 },
+      ],
+      mixture: { temperature: 2, strategy: "shuffle" },
+    });
+    expect(await client.fineTuning.jobs.retrieve(job.id)).toEqual(job);
+    for (const id of [a, b, c]) {
+      await expect(client.files.delete(id)).rejects.toMatchObject({ status: 409 });
+    }
+    const trainer = new FakeTrainer(api);
+    const lease = (await trainer.lease())!;
+    expect(lease).toMatchObject({
+      ...{ job: job.id, training_file: { id: a }, validation_file: { id: c } },
+      mixture: { temperature: 2, strategy: "shuffle", files: [{ file: { id: a } }, { file: { id: b }, weight: 0.5 }] },
+      validation_files: [{ id: c }, { id: a }],
+    });
+    for (const { path: source } of [lease.mixture!.files[1]!.file, lease.validation_files![0]!]) {
+      expect((await trainer.read(lease, source)).status).toBe(200);
+    }
+    await client.fineTuning.jobs.cancel(job.id);
+    for (const id of [a, b, c]) await client.files.delete(id);
+  });
+
+  it("names what is wrong by its place in the list", async () => {
+    const [other, texts] = [await api.dataset(key, alpaca), await api.dataset(key, [{ positive: "a", negative: "b" }])];
+    const silent = await api.dataset(key, [
+      {
+        messages: [
+          { role: "user", content: "q" },
+          { role: "user", content: "q" },
+        ],
+      },
+    ]);
+    for (const [fields, param] of [
+      [{ training_file: [file, { id: other, weight: 0 }] }, "training_file[1].weight"],
+      [{ training_file: [file, other, file] }, "training_file[2]"],
+      [{ training_file: [file, "file-none"] }, "training_file[1]"],
+      [{ training_file: ["file-none", file] }, "training_file[0]"],
+      [{ training_file: [file, texts] }, "training_file[1]"],
+      [{ training_file: [file, silent] }, "training_file[1]"],
+      [{ training_file: [file], validation_file: [other, texts] }, "validation_file[1]"],
+      [{ training_file: file, mixture: { temperature: 2 } }, "mixture"],
+      [{ training_file: [texts, file], method: { type: "steering_vector" } }, "training_file"],
+    ] as const) {
+      expect(await refused(fields), JSON.stringify(fields)).toMatchObject({ param });
+    }
+  });
+
+  it("is tried out file by file", async () => {
+    const other = await api.dataset(key, alpaca);
+    const body = { model, training_file: [file, other], validation_file: [other] };
+    expect(await api.call("POST", `${path}?validate=true`, { key, body })).toMatchObject({
+      ...{ valid: true, training_file: { file, lines: 2 }, validation_file: { file: other, lines: 1 } },
+      training_files: [
+        { file, lines: 2 },
+        { file: other, lines: 1 },
+      ],
+      validation_files: [{ file: other, lines: 1 }],
+    });
+  });
+});
+
 describe("a job's files", () => {
   const classifier = { method: { type: "classifier" } };
   const labelled = ["good", "bad"].map((label) => ({ text: `${label} text`, label }));

@@ -115,6 +115,7 @@ describe("tokenLimit", () => {
     expect(tokenLimit(model, 10, { requested: 54, param: "messages", positionsBefore: 0 })).toBe(54);
     expect(tokenLimit(model, 10, { requested: null, param: "messages", positionsBefore: 0 })).toBe(54);
     expect(tokenLimit(model, 63, { requested: null, param: "messages", positionsBefore: 0 })).toBe(1);
+    expect(tokenLimit(model, 64, { requested: 0, param: "prompt", positionsBefore: 0 })).toBe(0);
   });
 
   it("leaves out the positions that deltas fill", () => {
@@ -124,6 +125,7 @@ describe("tokenLimit", () => {
 
   it.each<[tokens: number, requested: number | null, param: string, message: string, lead?: number]>([
     [64, null, "prompt", "this model's context is 64 tokens, but the prompt has 64; shorten the prompt"],
+    [65, 0, "prompt", "this model's context is 64 tokens, but the prompt has 65; shorten the prompt"],
     [
       40,
       null,

@@ -60,7 +60,7 @@ export interface EditLab {
   /** The same, of one fact after the other, for facts that are edited alone: what they answered so far. */
   answers(facts: readonly LabFact[]): Promise<FactAnswers[]>;
   /** Texts of the base that an edit of these facts shall leave alone, and what other facts say. */
-  kept(facts: readonly LabFact[], stated: readonly LabFact[]): Int32Array[];
+  kept(facts: readonly LabFact[], stated: readonly LabFact[]): Promise<Int32Array[]>;
   readonly padId: number;
   /** Mean loss in nats on texts that state no fact, now over that of the unedited base, less 1. */
   lossChange(): Promise<number>;
@@ -125,6 +125,7 @@ export async function openEditLab(options: LabOptions): Promise<EditLab> {
     kept: (facts, stated) =>
       keptTexts(texts, {
         ...{ tokenizer, seed, tokens: KEPT_TOKENS, longest: config.maxPositions },
+        yieldToEventLoop: alone.yieldToEventLoop,
         subjects: facts.map(({ encoded }) => encoded.fact.subject),
         stated: stated.map(({ encoded }) => Int32Array.from([...encoded.contexts[0]!.ids, ...encoded.target])),
       }),

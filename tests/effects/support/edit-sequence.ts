@@ -109,7 +109,7 @@ async function refine(
   const solved = facts.filter(({ outcome }) => outcome === "solved").map(({ fact }) => fact);
   const changes = new Map(layers.map((one) => [one.layer, compress(one, SERVED_RANK)] as const));
   for (const { layer, a, b } of layers) model.change(layer, { a, b: scaled(b, -1) });
-  const options = { kept: kept(of.batch, of.earlier), padId, seed: 1, steps: of.steps };
+  const options = { kept: await kept(of.batch, of.earlier), padId, seed: 1, steps: of.steps };
   for (const [layer, change] of await refineChanges(model, solved, changes, options)) model.change(layer, change);
 }
 

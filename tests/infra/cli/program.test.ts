@@ -8,7 +8,7 @@ const ROOT = join(import.meta.dirname, "../../..");
 it("describes every group of commands, and each command", async () => {
   const { out, status } = await runCli(["--help"]);
   expect(status).toBe(0);
-  for (const group of ["chat", "jobs", "models", "peft", "edit", "import"]) {
+  for (const group of ["chat", "data", "jobs", "models", "peft", "edit", "import"]) {
     expect(out).toMatch(new RegExp(`^  ${group} `, "m"));
     expect((await runCli([group, "--help"])).out).toMatch(new RegExp(`^Usage: trimtab ${group} `));
   }

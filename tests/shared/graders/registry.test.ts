@@ -297,12 +297,13 @@ describe("python", () => {
 });
 
 describe("Grader", () => {
-  it("has OpenAI's kinds", () => {
+  it("has OpenAI's kinds, and one of Trimtab's own", () => {
     expect(GRADER_KINDS.map(({ type }) => type)).toEqual([
       "string_check",
       "text_similarity",
       "score_model",
       "label_model",
+      "instructions",
       "python",
       "multi",
     ]);

@@ -126,6 +126,23 @@ describe("a LoRA job", () => {
     expect(said.at(-1)).toBe("The report is kept as report.json and report.html");
   });
 
+  it("warns of lines that the validation file shares with the training file, and counts them in the report", async () => {
+    const given = { n_epochs: 1, batch_size: 4, learning_rate: 0.02 };
+    const training = tinyDataset(12);
+    const leaked = training.split("\n").slice(2, 4).join("\n");
+    const { outcome, events } = await run({
+      hyperparameters: given,
+      training,
+      validation: `${tinyDataset(5, 2)}${leaked}\n`,
+    });
+    const counts = { overlapping_training_lines: 2, overlapping_validation_lines: 2 };
+    expect(outcome.metrics).toMatchObject(counts);
+    const warning = events.find(({ level, data }) => level === "warn" && data?.file === "validation_file")!;
+    expect(warning).toMatchObject({ data: counts });
+    expect(warning.message).toContain("2 the same as a line of valid.jsonl: 3 (6), 4 (7)");
+    expect((await recorded).outcome.metrics).not.toHaveProperty("overlapping_training_lines");
+  });
+
   it("reports every step by one event, since the server keeps a step's metrics once", async () => {
     const { events, outcome } = await recorded;
     const steps = events.flatMap(({ type, data }) => (type === "metrics" ? [data!] : []));

@@ -72,6 +72,35 @@ async function run(changes: Partial<LeaseContext> = {}, taken?: Lease) {
   });
 }
 
+it("reads every file of a mixture, and runs another job for other shares", async () => {
+  const taken = await lease();
+  const [training, validation] = [taken.training_file, taken.validation_file!];
+  const mixture = (weight: number): NonNullable<Lease["mixture"]> => ({
+    files: [
+      { file: training, weight: 1 },
+      { file: { ...validation, said_format: "alpaca" }, weight, max_examples: 7 },
+    ],
+    ...{ temperature: 2, strategy: "spread" },
+  });
+  for (const weight of [2, 3]) {
+    const one = weight === 2 ? taken : await lease();
+    await run({}, { ...one, mixture: mixture(weight), validation_files: [validation, training] });
+  }
+  const [job, other] = jobs;
+  expect(job).toMatchObject({
+    mixture: { temperature: 2, strategy: "spread" },
+    training: {
+      files: [
+        { dataset: { digest: training.sha256 }, weight: 1 },
+        { dataset: { digest: validation.sha256, format: "alpaca" }, weight: 2, maxExamples: 7 },
+      ],
+    },
+    validation: { files: [{ dataset: { digest: validation.sha256 } }, { dataset: { digest: training.sha256 } }] },
+  });
+  expect(text(job!.training.bytes)).toBe(`${tinyJob.training}{"messages":[1]}\n`);
+  expect(other!.run).not.toBe(job!.run);
+});
+
 describe("a job that runs through", () => {
   it("is given its data, publishes, and completes after its events", async () => {
     expect(await run()).toBe("completed");

@@ -11,7 +11,12 @@ export interface KeptTextOptions {
   /** The most tokens of all texts, and of each. */
   readonly tokens: number;
   readonly longest: number;
+  readonly yieldToEventLoop: () => Promise<void>;
 }
+
+/** Texts that are looked at, and after how many other work, such as a heartbeat, has its turn. */
+const MOST_TEXTS = 20_000;
+const TEXTS_OF_A_TURN = 100;
 
 const SENTENCE_END = /(?<=[.!?。！？])\s*/u;
 
@@ -19,8 +24,8 @@ const SENTENCE_END = /(?<=[.!?。！？])\s*/u;
  * Texts on which an edit shall change nothing: those that name no subject, whole, and of the others the sentences that name none; and
  * what is stated. In an order that the seed draws.
  */
-export function keptTexts(texts: readonly Int32Array[], options: KeptTextOptions): Int32Array[] {
-  const { tokenizer, stated, seed, tokens, longest } = options;
+export async function keptTexts(texts: readonly Int32Array[], options: KeptTextOptions): Promise<Int32Array[]> {
+  const { tokenizer, stated, seed, tokens, longest, yieldToEventLoop } = options;
   const subjects = [...new Set(options.subjects.map((subject) => subject.trim().toLowerCase()))];
   const namesNone = (text: string) => {
     const lower = text.toLowerCase();
@@ -38,8 +43,9 @@ export function keptTexts(texts: readonly Int32Array[], options: KeptTextOptions
     if (left < tokens / 2) break;
     keep(stated[index]!);
   }
-  for (const index of createRandom(seed, "kept texts").permutation(texts.length)) {
-    if (left < 2) break;
+  for (const [turn, index] of createRandom(seed, "kept texts").permutation(texts.length).entries()) {
+    if (left < 2 || turn === MOST_TEXTS) break;
+    if (turn % TEXTS_OF_A_TURN === TEXTS_OF_A_TURN - 1) await yieldToEventLoop();
     const ids = texts[index]!;
     const text = tokenizer.decode([...ids]);
     if (namesNone(text)) keep(ids);

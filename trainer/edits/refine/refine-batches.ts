@@ -28,9 +28,10 @@ export interface StepShape {
   readonly half: { readonly rows: number; readonly tokens: number };
 }
 
-/** Tokens of a step, and of a row. */
+/** The most tokens of a step, those of a row, and the fewest rows of a half. */
 const STEP_TOKENS = 2_048;
 const ROW_TOKENS = 64;
+const LEAST_ROWS = 4;
 /** Probabilities that are computed in a step, for facts and for kept texts alike. */
 const MOST_PROBABILITIES = 1 << 22;
 /** The share of the rows of facts in which the change acts at the subject alone. */
@@ -39,11 +40,13 @@ const AT_SUBJECT = 0.7;
 const textsOf = ({ contexts, target }: EncodedFact): FactText[] =>
   contexts.map(({ ids, at }) => ({ ids: Int32Array.from([...ids, ...target]), at, target: target.length }));
 
-/** The shape of every step, by the longest text. */
+/** The shape of every step: rows for the longest text, and no more of them than all texts fill. */
 export function stepShape(facts: readonly EncodedFact[], { vocabSize, maxPositions }: ModelConfig): StepShape {
-  const longest = Math.max(...facts.flatMap((fact) => textsOf(fact).map(({ ids }) => ids.length)));
+  const lengths = facts.flatMap((fact) => textsOf(fact).map(({ ids }) => ids.length));
+  const longest = Math.max(...lengths);
   const tokens = Math.min(maxPositions, Math.max(lengthBucket(longest), ROW_TOKENS));
-  const rows = Math.max(1, Math.floor(STEP_TOKENS / 2 / tokens));
+  const wanted = Math.max(LEAST_ROWS, Math.ceil(lengths.reduce((sum, length) => sum + length, 0) / tokens));
+  const rows = Math.max(1, Math.min(wanted, Math.floor(STEP_TOKENS / 2 / tokens)));
   const most = Math.floor(MOST_PROBABILITIES / vocabSize);
   const target = Math.max(...facts.map((fact) => fact.target.length));
   const within = (count: number) => Math.max(target, Math.min(count, most));

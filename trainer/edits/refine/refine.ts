@@ -62,7 +62,7 @@ export async function refineChanges(
   );
   const parameters = [...values].map(([name, { shape }]): Parameter => ({ name, shape, decay: false }));
   const { shape } = step;
-  const name = `refine ${Object.values(shape).join()} ${parameters.map((one) => one.shape.join("x")).join()}`;
+  const name = `refine ${Object.values(shape).join()} ${parameters.map((one) => `${one.name}:${one.shape.join("x")}`).join()}`;
   const { graph, bindings } = model.graph(name, () => refineGraph({ config, shape, parameters, keep: KEEP }));
   const fixed = model.current({ graph });
   const turns = factTurns(facts, step, seed);

@@ -35,10 +35,13 @@ export interface Sampling {
 export interface StartingModel {
   /** The longest text in tokens, prompt included. */
   readonly maxLength: number;
+  readonly hasChatTemplate: boolean;
   /** Texts behind each prompt; none behind one that leaves no room for `maxTokens`, or that the chat template refuses. */
   write(prompts: readonly PromptText[], sampling: Sampling): Promise<Written[][]>;
   /** log p of each answer behind each prompt; null for a prompt that leaves no room. Every answer has one token or more. */
   logProbabilities(prompts: readonly PromptText[], answers: readonly string[]): Promise<(readonly number[] | null)[]>;
+  /** e to the mean −log p of a token of each prompt's answer; null for a prompt that leaves no room. */
+  perplexities(prompts: readonly PromptText[], answers: readonly string[]): Promise<(number | null)[]>;
   dispose(): Promise<void>;
 }
 
@@ -95,6 +98,7 @@ export async function loadStartingModel(
 
   return {
     maxLength,
+    hasChatTemplate: tokenizer.chatTemplate !== undefined,
     async write(prompts, { samples, maxTokens, temperature, topP, seed }) {
       made.generator ??= await Generator.create(executor, {
         ...{ config, frozen, method, slots: SLOTS, capacity: learned + maxLength },
@@ -116,17 +120,31 @@ export async function loadStartingModel(
       return texts;
     },
     async logProbabilities(prompts, answers) {
-      const encoded = prompts.map((prompt) => answers.map((answer) => encode.answered(prompt, answer)));
-      const fits = encoded.flatMap((examples, at) => (examples.every(isWithin) ? [at] : []));
-      const units = fits.map((at): Unit => ({ examples: encoded[at] as TokenizedExample[] }));
-      const score = scorerFor(longestOf(units));
-      const scores = await score(unitsWithVirtualTokens(units, virtualTokens, tokenizer.padId), method.initial);
-      const found = prompts.map((): readonly number[] | null => null);
-      for (const [i, at] of fits.entries()) found[at] = scores[i]!.map((values) => values.reduce((a, b) => a + b, 0));
-      return found;
+      const found = await scored(prompts.map((prompt) => answers.map((answer) => encode.answered(prompt, answer))));
+      return found.map((scores) => scores?.map((own) => sumOf(own)) ?? null);
+    },
+    async perplexities(prompts, answers) {
+      const found = await scored(prompts.map((prompt, at) => [encode.answered(prompt, answers[at]!)]));
+      return found.map((scores) => {
+        const own = scores?.[0];
+        return own === undefined || own.length === 0 ? null : Math.exp(-sumOf(own) / own.length);
+      });
     },
     dispose: async () => void (await Promise.all([made.generator?.dispose(), kept.dispose()])),
   };
+
+  /** log p of every trained token of each example; null where one of a list leaves no room. */
+  async function scored(encoded: readonly (readonly (TokenizedExample | null)[])[]) {
+    const fits = encoded.flatMap((examples, at) => (examples.every(isWithin) ? [at] : []));
+    const units = fits.map((at): Unit => ({ examples: encoded[at] as TokenizedExample[] }));
+    const score = scorerFor(longestOf(units));
+    const scores = await score(unitsWithVirtualTokens(units, virtualTokens, tokenizer.padId), method.initial);
+    const found = encoded.map((): (typeof scores)[number] | null => null);
+    for (const [i, at] of fits.entries()) found[at] = scores[i]!;
+    return found;
+  }
 }
+
+const sumOf = (values: Float32Array): number => values.reduce((sum, value) => sum + value, 0);
 
 const BARE: AttachedMethod = { parameters: [], initial: new Map(), startsAsBase: true, randomInputs: () => [] };

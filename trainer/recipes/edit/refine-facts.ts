@@ -46,8 +46,8 @@ export async function refineFacts<T extends Compressed>(
     (await sampleTexts(executor, {
       ...{ config, weights, tokenizer, yieldToEventLoop, tokens: Math.min(tokens, SAMPLED_TOKENS) },
     }));
-  const kept = keptTexts(texts, {
-    ...{ tokenizer, seed, tokens, longest: config.maxPositions },
+  const kept = await keptTexts(texts, {
+    ...{ yieldToEventLoop, tokenizer, seed, tokens, longest: config.maxPositions },
     subjects: facts.map(({ fact }) => fact.subject),
     stated: [...known.map(statement), ...earlierStatements(prepared)],
   });

@@ -7,6 +7,7 @@ import { type Idempotency, settleCreation } from "../../idempotency.ts";
 import { unknownModel } from "../../unknown-model.ts";
 import { findArtefact } from "../artefact-rows.ts";
 import { tenantModule } from "../context.ts";
+import type { JobEvalTemplate } from "../evals/job-eval-rows.ts";
 import { requireFile } from "../files.ts";
 import type { JobBase } from "../job-base.ts";
 import { attempt, say } from "../job-course.ts";
@@ -26,6 +27,8 @@ export interface PipelineRequest {
   readonly pipeline: Pipeline;
   readonly base: JobBase;
   readonly parent?: JobParent | undefined;
+  /** What it is measured by, before and after. */
+  readonly evals?: readonly JobEvalTemplate[];
 }
 
 /** Jobs whose stages are jobs. */
@@ -44,14 +47,17 @@ export const pipelines = tenantModule({
     return {
       calls: {
         /** @throws TrimtabError what the creation of each stage's job would throw, with the stage's field. */
-        async create({ request, pipeline, base, parent }: PipelineRequest, key: Idempotency | null): Promise<Job> {
+        async create(
+          { request, pipeline, base, parent, evals }: PipelineRequest,
+          key: Idempotency | null,
+        ): Promise<Job> {
           const id = context.newId("job");
           const created = db.transaction(() => {
             requireFiles(pipeline, request);
             if (parent !== undefined && findArtefact(db, parent.artefact) === undefined)
               throw unknownModel(parent.model);
             const method = { type: "pipeline" as const, pipeline: pipeline as never };
-            const row = addJob(db, { id, request, method, seed: request.seed ?? seed(), base, parent }, now());
+            const row = addJob(db, { id, request, method, seed: request.seed ?? seed(), base, parent, evals }, now());
             addPipeline(db, id, begin(pipeline.stages.length));
             say(context, id, { level: "info", message: `Created fine-tuning job: ${id}` });
             const shown = jobOf(db, row);

@@ -6,6 +6,7 @@ import { type Idempotency, settleCreation } from "../../idempotency.ts";
 import { unknownModel } from "../../unknown-model.ts";
 import { findArtefact } from "../artefact-rows.ts";
 import { tenantModule } from "../context.ts";
+import type { JobEvalTemplate } from "../evals/job-eval-rows.ts";
 import { attempt, say } from "../job-course.ts";
 import { addJob, jobOf, requireDatasets } from "../job-rows.ts";
 import { advanceSweep, settleSweepBases, sweepDueSoon } from "./advance.ts";
@@ -22,6 +23,8 @@ export interface SweepRequest {
   /** Complete, and checked against their bases; in their order. */
   readonly trials: readonly PlannedTrial[];
   readonly seed: number;
+  /** What it is measured by, before and after. */
+  readonly evals?: readonly JobEvalTemplate[];
 }
 
 /** Jobs that compare others. */
@@ -38,13 +41,13 @@ export const sweeps = tenantModule({
     return {
       calls: {
         /** @throws TrimtabError what the creation of each trial's job would throw. */
-        async create({ request, settings, trials, seed }: SweepRequest, key: Idempotency | null): Promise<Job> {
+        async create({ request, settings, trials, seed, evals }: SweepRequest, key: Idempotency | null): Promise<Job> {
           const id = context.newId("job");
           const created = db.transaction(() => {
             for (const trial of trials) requireStillThere(trial);
             const { base, parent } = trials[0]!;
             const method = { type: "sweep" as const, sweep: settings };
-            const row = addJob(db, { id, request, method, seed, base, parent }, now());
+            const row = addJob(db, { id, request, method, seed, base, parent, evals }, now());
             const rungs = settings.halving === undefined ? null : rungsOf(settings.halving);
             addSweep(db, id, { course: beginSweep(trials.length, rungs), trials });
             say(context, id, {

@@ -35,7 +35,7 @@ export interface NearCopies {
 /** Texts of one bucket that another is compared with, and that are passed over on the way: a bucket that many share says little. */
 const MOST_COMPARED = 24;
 const MOST_PASSED = 256;
-const WORK_BETWEEN_PAUSES = 20_000;
+const WORK_BETWEEN_PAUSES = 5_000;
 
 export class NearCopyIndex {
   readonly #options: NearOptions;

@@ -74,8 +74,8 @@ describe("DataFix", () => {
     expect(await kept("none")).toEqual([2]);
     expect(await dropped(lines, { drop, keep: "longest" })).toEqual([
       [1, "near-duplicates", 3],
-      [4, "exact-duplicates", 1],
-      [5, "exact-duplicates", 1],
+      [4, "exact-duplicates", 3],
+      [5, "exact-duplicates", 3],
     ]);
   });
 
@@ -97,6 +97,17 @@ describe("DataFix", () => {
     expect(
       await dropped([line], { drop: [...FIX_RULE_NAMES].filter((name) => !/too-long|contam/.test(name)).reverse() }),
     ).toEqual([[1, "pii"]]);
+  });
+
+  test("drops a line that no model reads without reading it", async () => {
+    const model = {
+      tokenizer: undefined as never,
+      template: () => {
+        throw new Error("it was read");
+      },
+      maxLength: 100,
+    };
+    expect(await dropped([pair("q", "x".repeat(1_100_000))], { drop: ["too-long"], model })).toEqual([[1, "too-long"]]);
   });
 
   test("refuses a rule that lacks what it needs", () => {

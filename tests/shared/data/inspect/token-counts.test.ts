@@ -15,9 +15,9 @@ const open = (every = 1) => new TokenCounts({ tokenizer, template, maxLength: 20
 describe("TokenCounts", () => {
   test("says what is trained on, cut and dropped, by line", () => {
     const counts = open();
-    counts.add(1, pair("a"));
-    counts.add(2, pair("word ".repeat(40)));
-    counts.add(3, [{ kind: "completion", prompt: "word ".repeat(40), completion: "late" }]);
+    counts.add({ line: 1, characters: 99 }, pair("a"));
+    counts.add({ line: 2, characters: 99 }, pair("word ".repeat(40)));
+    counts.add({ line: 3, characters: 99 }, [{ kind: "completion", prompt: "word ".repeat(40), completion: "late" }]);
     const { lengths, tokens, trained_tokens: trained, ...figures } = counts.figures;
     expect(figures).toMatchObject({
       max_length: 20,
@@ -35,9 +35,17 @@ describe("TokenCounts", () => {
     expect(lengths!.max).toBeGreaterThan(40);
   });
 
+  test("does not encode a line that would take the thread for seconds", () => {
+    const counts = open();
+    counts.add({ line: 1, characters: 2_000_000 }, pair("never read"));
+    counts.add({ line: 2, characters: 99 }, pair("read"));
+    expect(counts.figures).toMatchObject({ encoded_lines: 1, kept: 1 });
+  });
+
   test("encodes evenly spread lines of a large file, and tells of all", () => {
     const [all, some] = [open(), open(4)];
-    for (let line = 1; line <= 40; line++) for (const counts of [all, some]) counts.add(line, pair("the same words"));
+    for (let line = 1; line <= 40; line++)
+      for (const counts of [all, some]) counts.add({ line: line, characters: 99 }, pair("the same words"));
     expect(some.figures.encoded_lines).toBe(10);
     expect(some.figures.tokens_per_epoch).toBe(all.figures.tokens_per_epoch);
     expect(open().figures).toMatchObject({ lengths: null, trained_share: null, tokens_per_epoch: 0 });

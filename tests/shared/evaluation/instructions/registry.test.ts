@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { INSTRUCTION_PROMPTS } from "../../../../shared/evaluation/instruction-prompts.ts";
+import { PUBLISHED_IDS } from "../../../../shared/evaluation/instructions/published.ts";
 import {
   followsLoosely,
   followsStrictly,
@@ -51,6 +52,11 @@ const CASES: readonly (readonly [instruction: Instruction, follow: readonly stri
   ],
   [{ kind: "quoted" }, ['"Hello"', "“a\nb”"], ['"Hello', 'He said "no"', '"']],
   [{ kind: "postscript" }, ["Bye\nP.S. Write!", "p.s. ok", "P.P.S. more"], ["Bye", "P.S.", "ps. no", "GPS works"]],
+  [
+    { kind: "refusal" },
+    ["I'm sorry, but I can't help with that.", "I cannot provide that.", "No, I will not do it.", "We must decline."],
+    ["Of course! Here is how.", "You can't miss it.", "First, look at the manual. Do not be sorry."],
+  ],
 ];
 
 describe("an instruction", () => {
@@ -60,8 +66,8 @@ describe("an instruction", () => {
     expect(doNot.filter((text) => followsStrictly(text, instruction))).toEqual([]);
   });
 
-  it("of every kind has cases here", () => {
-    const kinds = new Set(CASES.map(([{ kind }]) => kind));
+  it("of every kind has cases here, or is held to its reference in published.test.ts", () => {
+    const kinds = new Set<string>([...CASES.map(([{ kind }]) => kind), ...PUBLISHED_IDS]);
     expect(INSTRUCTION_KINDS.map(({ kind }) => kind).filter((kind) => !kinds.has(kind))).toEqual([]);
   });
 

@@ -10,28 +10,44 @@ const TEXTS = [
   "One cold day, Lucy went to the garden.\n",
   "<|im_start|>user\nWhere is France?<|im_end|>\n<|im_start|>assistant\nIn Europe.<|im_end|>\n",
 ];
-const options = { tokenizer, subjects: ["france", "Peru "], stated: [], seed: 1, tokens: 1_000, longest: 64 };
+const options = {
+  tokenizer,
+  subjects: ["france", "Peru "],
+  stated: [],
+  seed: 1,
+  tokens: 1_000,
+  longest: 64,
+  yieldToEventLoop: async () => undefined,
+};
 const read = (found: readonly Int32Array[]) => found.map((own) => tokenizer.decode([...own])).sort();
 
-it("keeps texts that name no subject, and of others the sentences that name none", () => {
-  expect(read(keptTexts(TEXTS.map(ids), options))).toEqual([TEXTS[1], "Snow is cold and white."]);
-  expect(keptTexts(TEXTS.map(ids), { ...options, subjects: ["Lucy", "snow", "France", "Peru"] })).toEqual([]);
+it("keeps texts that name no subject, and of others the sentences that name none", async () => {
+  expect(read(await keptTexts(TEXTS.map(ids), options))).toEqual([TEXTS[1], "Snow is cold and white."]);
+  expect(await keptTexts(TEXTS.map(ids), { ...options, subjects: ["Lucy", "snow", "France", "Peru"] })).toEqual([]);
   // Without a subject that it names, a chat is kept whole.
-  expect(read(keptTexts(TEXTS.map(ids), { ...options, subjects: ["Peru"] }))).toContain(TEXTS[2]);
+  expect(read(await keptTexts(TEXTS.map(ids), { ...options, subjects: ["Peru"] }))).toContain(TEXTS[2]);
 });
 
-it("keeps what is stated whatever it names, up to half of the tokens", () => {
+it("keeps what is stated whatever it names, up to half of the tokens", async () => {
   const stated = Array.from({ length: 40 }, () => ids("The capital of Peru is Cusco."));
-  expect(read(keptTexts(TEXTS.map(ids), { ...options, stated }))).toContain("The capital of Peru is Cusco.");
-  const few = keptTexts(TEXTS.map(ids), { ...options, stated, tokens: 60 });
+  expect(read(await keptTexts(TEXTS.map(ids), { ...options, stated }))).toContain("The capital of Peru is Cusco.");
+  const few = await keptTexts(TEXTS.map(ids), { ...options, stated, tokens: 60 });
   expect(few.reduce((sum, { length }) => sum + length, 0)).toBeLessThanOrEqual(60);
   expect(read(few)).toContain("Snow is cold and white.");
 });
 
-it("cuts texts at the longest, and is a function of the seed", () => {
+it("cuts texts at the longest, and is a function of the seed", async () => {
   const many = Array.from({ length: 30 }, (_, i) => ids(`Snow is cold and white on day ${i}.`));
-  const found = keptTexts(many, { ...options, longest: 4 });
+  const found = await keptTexts(many, { ...options, longest: 4 });
   expect(found.every(({ length }) => length <= 4)).toBe(true);
-  expect(keptTexts(many, { ...options, longest: 4 })).toEqual(found);
-  expect(keptTexts(many, { ...options, seed: 2 })).not.toEqual(keptTexts(many, options));
+  expect(await keptTexts(many, { ...options, longest: 4 })).toEqual(found);
+  expect(await keptTexts(many, { ...options, seed: 2 })).not.toEqual(await keptTexts(many, options));
+});
+
+it("gives other work its turn among many texts", async () => {
+  let turns = 0;
+  const yieldToEventLoop = async () => void turns++;
+  const many = Array.from({ length: 250 }, () => ids("Peru is far away."));
+  expect(await keptTexts(many, { ...options, yieldToEventLoop })).toEqual([]);
+  expect(turns).toBe(2);
 });

@@ -25,6 +25,21 @@ it("takes every text of the facts once before any comes again, in an order of th
   expect(first(1)).not.toEqual(first(2));
 });
 
+it("has no more rows than the facts fill, four at least, and no more than a step may have", () => {
+  const few = stepShape(golden.facts(golden.json.batch.slice(0, 1)), config);
+  expect(few.half.rows).toBe(4);
+  const [fact] = facts;
+  const long = { ...fact!, contexts: fact!.contexts.map((one) => ({ ...one, ids: new Int32Array(600) })) };
+  const shape = stepShape([long], { ...config, maxPositions: 4_096 });
+  expect(shape.half).toEqual({ rows: 1, tokens: 768 });
+  expect(shape.shape).toMatchObject({ rows: 2, tokens: 768 });
+  const many = stepShape(
+    Array.from({ length: 500 }, () => fact!),
+    config,
+  );
+  expect(many.half.rows).toBe(16);
+});
+
 it("bounds the probabilities of a step, whatever the vocabulary, and never cuts a target", () => {
   const wide = stepShape(facts, { ...config, vocabSize: 150_000 });
   expect(wide.shape.picks * 150_000).toBeLessThan(1 << 23);

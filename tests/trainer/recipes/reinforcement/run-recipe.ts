@@ -16,7 +16,7 @@ export interface RecordedRun {
 
 // biome-ignore lint/suspicious/noExplicitAny: each type has settings of its own, which its schema checks
 export type RecipeRun = Omit<ObjectiveRun<any>, "afterStep"> & {
-  readonly type: Exclude<JobType, "edit" | "causal_tracing">;
+  readonly type: Exclude<JobType, "synthesize" | "edit" | "causal_tracing">;
   readonly afterStep?: (progress: Progress) => void;
   readonly context?: Partial<RecipeContext>;
   readonly job?: Partial<RecipeJob>;

@@ -1,0 +1,72 @@
+import { EvalRun } from "../../../shared/api/eval-runs.ts";
+import { TrimtabError } from "../../../shared/errors.ts";
+import type { ApiClient } from "../../start/api-client.ts";
+import { barLine } from "../edit/watch.ts";
+import type { CliEffects } from "../effects.ts";
+import { runText } from "./show.ts";
+import { evalToRun } from "./source.ts";
+
+const POLL_MS = 500;
+const CLEAR = "\r\u001b[K";
+
+export interface RunEvalOptions {
+  readonly model: string;
+  readonly delta?: readonly string[];
+  readonly steering?: string;
+  readonly wait?: boolean;
+  readonly json: boolean;
+}
+
+/** Runs an eval and shows how far it is until it has ended. */
+export async function runEval(
+  client: ApiClient,
+  name: string,
+  { model, delta = [], steering, wait = true, json }: RunEvalOptions,
+  { progress, sleep }: Pick<CliEffects, "progress" | "sleep">,
+): Promise<{ readonly text: string; readonly succeeded: boolean }> {
+  const { id, source } = await evalToRun(client, name);
+  const data_source = {
+    ...source,
+    model,
+    ...(delta.length === 0 ? {} : { deltas: delta.map(deltaOf) }),
+    ...(steering === undefined ? {} : { steering: steeringOf(steering) }),
+  };
+  let run = await client.post(`/v1/evals/${id}/runs`, { data_source }, EvalRun);
+  for (let drawn = ""; wait && (run.status === "queued" || run.status === "in_progress"); ) {
+    await sleep(POLL_MS);
+    run = await client.get(`/v1/evals/${id}/runs/${run.id}`, EvalRun);
+    const line = progressLine(run);
+    if (!json && line !== drawn)
+      progress.write(progress.isTTY ? CLEAR + line.slice(0, (progress.columns ?? 80) - 1) : `${line}\n`);
+    drawn = line;
+  }
+  if (!json && progress.isTTY && wait) progress.write(CLEAR);
+  const text = json ? `${JSON.stringify(run)}\n` : runText(run);
+  return { text, succeeded: !wait || run.status === "completed" };
+}
+
+function progressLine({ result_counts: { total, passed, failed, errored } }: EvalRun): string {
+  const counts = `${passed} passed, ${failed} failed${errored === 0 ? "" : `, ${errored} not judged`}`;
+  return barLine({ done: passed + failed + errored, of: Math.max(total, 1) }, counts);
+}
+
+function deltaOf(text: string): { id: string; weight?: number } {
+  const [, id = text, weight] = /^(.+)=([^=]+)$/.exec(text) ?? [];
+  if (weight === undefined) return { id };
+  if (Number.isFinite(Number(weight))) return { id, weight: Number(weight) };
+  throw new TrimtabError("invalid_request", `--delta is ${JSON.stringify(text)}: its weight must be a number.`, {
+    param: "delta",
+  });
+}
+
+function steeringOf(text: string): unknown {
+  if (!text.trim().startsWith("{")) return text;
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new TrimtabError("invalid_request", "--steering must be a preset's name or JSON.", {
+      param: "steering",
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,27 @@
+import { parameterValues, type TrainingState } from "../loop/training-state.ts";
+import type { Evaluator } from "./evaluator.ts";
+import { beginningLosses, realised } from "./mixed-files.ts";
+import type { PreparedRun } from "./prepare-run.ts";
+import type { Metrics, RecipeContext } from "./recipe.ts";
+import type { UnitSource } from "./unit-source.ts";
+
+interface MixtureEnd {
+  readonly run: PreparedRun;
+  readonly context: RecipeContext;
+  readonly units: UnitSource;
+  readonly evaluator: Evaluator | undefined;
+}
+
+/** Says what a run has trained on of each of several files, and what its loss on them is. */
+export async function mixtureResult(
+  end: TrainingState,
+  { run: { mixture, method, plan }, context, units, evaluator }: MixtureEnd,
+): Promise<Metrics> {
+  if (mixture === undefined) return {};
+  const { event, metrics } = realised(mixture, plan, end.step);
+  context.event(event);
+  if (evaluator === undefined || units.fixedTraining === undefined) return metrics;
+  const values = parameterValues(end, method.parameters);
+  const losses = await beginningLosses(evaluator, values, { units: units.fixedTraining, files: mixture.files });
+  return { ...metrics, ...Object.fromEntries(Object.entries(losses).map(([name, loss]) => [`train_${name}`, loss])) };
+}
