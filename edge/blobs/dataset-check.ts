@@ -10,6 +10,7 @@ import type { JsonlLine } from "../../shared/formats/jsonl.ts";
 import { openParquet } from "../../shared/formats/parquet.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import type { StoredFile } from "./stored-file.ts";
+import { turn } from "./turns.ts";
 import { UploadedPreferences } from "./uploaded-preferences.ts";
 
 /** What is kept of a dataset beside its bytes. */
@@ -32,6 +33,10 @@ export interface DatasetExpectation {
 /** Column names that a reply lists, and characters of each; more would only be noise. */
 const MAX_IGNORED = 64;
 const MAX_NAME = 128;
+const ROWS_OF_A_TURN = 500;
+/** Bytes that are read at once; packed ones unpack to a thousand times as many at most. */
+const PIECE_BYTES = 128 << 10;
+const PACKED_PIECE_BYTES = 2 << 10;
 
 /**
  * Checks a dataset's records as they arrive. A form may name its purpose after its file, so what only a file to train on must be is
@@ -62,6 +67,21 @@ export class DatasetCheck {
     return this.#reader.form === "parquet";
   }
 
+  /** Unpacked bytes so far. */
+  get bytesRead(): number {
+    return this.#reader.bytesRead;
+  }
+
+  /** A chunk in pieces, each of which takes a short time to read, whatever it unpacks to. */
+  *pieces(chunk: Uint8Array): Generator<Uint8Array, void> {
+    for (let at = 0; at < chunk.byteLength; ) {
+      const { form, compression } = this.#reader;
+      const size = form === undefined || compression !== null ? PACKED_PIECE_BYTES : PIECE_BYTES;
+      yield chunk.subarray(at, at + size);
+      at += size;
+    }
+  }
+
   push(chunk: Uint8Array): void {
     named(() => this.#look(this.#reader.push(chunk)));
   }
@@ -72,10 +92,17 @@ export class DatasetCheck {
 
   async readTable(file: StoredFile): Promise<void> {
     try {
-      const table = await openParquet(file, { maxGroupBytes: LIMITS.parquetGroup });
+      const table = await openParquet(file, {
+        maxGroupBytes: LIMITS.parquetGroup,
+        maxUnpackedBytes: LIMITS.unpackedFile,
+      });
       const isRead = columnsToRead(table.columns);
       this.#ignore(table.columns.filter((column) => !isRead(column)));
-      for await (const record of table.rows(isRead)) this.#look([record]);
+      let rows = 0;
+      for await (const record of table.rows(isRead)) {
+        this.#look([record]);
+        if (++rows % ROWS_OF_A_TURN === 0) await turn();
+      }
     } catch (error) {
       throw fileError(error);
     }

@@ -63,7 +63,11 @@ function lineOf(
 }
 
 async function tableHead(bucket: R2Bucket, { key, bytes, name, kind, format }: StoredDataset): Promise<DatasetHead> {
-  const table = await openParquet(storedFile(bucket, key, bytes), { name, maxGroupBytes: LIMITS.parquetGroup });
+  const table = await openParquet(storedFile(bucket, key, bytes), {
+    name,
+    maxGroupBytes: LIMITS.parquetGroup,
+    maxUnpackedBytes: LIMITS.unpackedFile,
+  });
   const rows: JsonlLine[] = [];
   let whole = true;
   for await (const row of table.rows(columnsToRead(table.columns))) {

@@ -52,7 +52,11 @@ export async function* datasetRecords(
     yield* placed(reader.end());
     return;
   }
-  const table = await openParquet(storedFile(bucket, key, bytes), { name, maxGroupBytes: LIMITS.parquetGroup });
+  const table = await openParquet(storedFile(bucket, key, bytes), {
+    name,
+    maxGroupBytes: LIMITS.parquetGroup,
+    maxUnpackedBytes: LIMITS.unpackedFile,
+  });
   const wanted = (column: string) => whole || DATASET_COLUMNS.has(column) || columns.includes(column);
   for await (const row of table.rows(wanted)) yield* placed([row]);
 }

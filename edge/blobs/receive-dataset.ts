@@ -6,6 +6,7 @@ import { BlobWriter } from "./blob-writer.ts";
 import { type CheckedDataset, DatasetCheck, type DatasetExpectation } from "./dataset-check.ts";
 import { type FormPart, formParts } from "./multipart.ts";
 import { storedFile } from "./stored-file.ts";
+import { taker } from "./turns.ts";
 
 /** A dataset that was received, checked record by record, and stored as it came. */
 export interface ReceivedDataset extends CheckedDataset {
@@ -120,6 +121,7 @@ async function store(
 ): Promise<StoredUpload> {
   const writer = new BlobWriter(bucket, key);
   const check = new DatasetCheck({ purpose, said });
+  const turn = taker();
   let stored: Awaited<ReturnType<BlobWriter["finish"]>>;
   try {
     let bytes = 0;
@@ -130,7 +132,10 @@ async function store(
           param: "file",
         });
       }
-      check.push(chunk);
+      for (const piece of check.pieces(chunk)) {
+        check.push(piece);
+        await turn(check);
+      }
       await writer.write(chunk);
     }
     check.end();
@@ -158,7 +163,13 @@ async function checkStored(
   const check = new DatasetCheck(expected);
   const object = await bucket.get(key);
   if (object === null) throw new TrimtabError("corrupt_blob", "The uploaded bytes are missing from the store.");
-  for await (const chunk of object.body) check.push(chunk);
+  const turn = taker();
+  for await (const chunk of object.body) {
+    for (const piece of check.pieces(chunk)) {
+      check.push(piece);
+      await turn(check);
+    }
+  }
   check.end();
   if (check.isParquet) await check.readTable(storedFile(bucket, key, bytes));
   return check;

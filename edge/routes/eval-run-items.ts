@@ -30,10 +30,9 @@ const BATCH_ITEMS = 200;
 export async function storeItems(
   c: Context<AppEnv>,
   run: string,
-  { of, planned: { record, base, suite } }: { readonly of: EvalRecord; readonly planned: PlannedRun },
+  { of, planned: { record, source, base, suite } }: { readonly of: EvalRecord; readonly planned: PlannedRun },
 ): Promise<void> {
   const { evals } = c.var.caller.object;
-  const { source } = record;
   if (suite !== null) {
     await storeAll(
       c,
@@ -105,6 +104,7 @@ function itemCheck(of: EvalRecord, isGraded: boolean): (item: Item) => string | 
     config.type === "custom" ? readItemSchema(config.item_schema, "data_source_config.item_schema") : null;
   const needsSample = isGraded && of.criteria.some(readsSample);
   return ({ item, given }) => {
+    if (!nestsWithin([item, given], LIMITS.jsonNesting)) return `it nests more than ${LIMITS.jsonNesting} levels deep`;
     const length = JSON.stringify(item).length + (given === undefined ? 0 : JSON.stringify(given).length);
     if (length > LIMITS.evalItem) return `it has ${length} bytes, and an item may have ${LIMITS.evalItem}`;
     if (needsSample && given === undefined)
@@ -116,6 +116,16 @@ function itemCheck(of: EvalRecord, isGraded: boolean): (item: Item) => string | 
       throw error;
     }
   };
+}
+
+/** Without recursion, since what comes from a file may nest as deep as its line is long. */
+function nestsWithin(value: unknown, levels: number): boolean {
+  let level: unknown[] = [value];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > levels + 1) return false;
+    level = level.flatMap((one) => (typeof one === "object" && one !== null ? Object.values(one) : []));
+  }
+  return true;
 }
 
 function lineItem(value: unknown, place: RecordPlace): Item {

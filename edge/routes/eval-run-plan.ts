@@ -28,6 +28,7 @@ type Written = Extract<DataSource, { type: "completions" | "responses" }>;
 
 export interface PlannedRun {
   readonly record: RunRecord;
+  readonly source: DataSource;
   /** The model's base, where a model is asked. */
   readonly base: Awaited<ReturnType<typeof askedModel>>["base"] | null;
   readonly suite: Suite | null;
@@ -42,8 +43,8 @@ export async function planRun(c: Context<AppEnv>, of: EvalRecord, request: Creat
     source.type === "jsonl" || source.model === undefined ? null : await askedModel(c, { ...source, model });
   const suite = source.type === "suite" ? requireSuite(of.suite ?? "", "eval_id") : null;
   const plan = suite === null ? planOf(of, source as Written, found?.asked) : suitePlan(suite, source, found!.asked);
-  const record = { name, metadata, source, plan, model, origin: new URL(c.req.url).origin };
-  return { record, base: found?.base ?? null, suite };
+  const record = { name, metadata, plan, model, origin: new URL(c.req.url).origin };
+  return { record, source, base: found?.base ?? null, suite };
 }
 
 function requireSuited(of: EvalRecord, source: DataSource): void {

@@ -125,7 +125,7 @@ export async function createRun(
   const record = await evals.record(of);
   const planned = await planRun(c, record, request);
   if (planned.record.plan.kind !== "grade") await requireTokens(c);
-  const run = await evals.prepareRun(of, planned.record);
+  const run = await evals.prepareRun(of, planned.record, planned.source);
   try {
     await storeItems(c, run, { of: record, planned });
     return await evals.start(run, key);

@@ -28,7 +28,7 @@ export async function canonicalLines(bytes: Uint8Array, name: string): Promise<U
     const copy = bytes.slice().buffer;
     const table = await openParquet(
       { byteLength: bytes.byteLength, slice: (start, end) => copy.slice(start, end) },
-      { name, maxGroupBytes: LIMITS.parquetGroup },
+      { name, maxGroupBytes: LIMITS.parquetGroup, maxUnpackedBytes: LIMITS.unpackedFile },
     );
     for await (const record of table.rows(columnsToRead(table.columns))) keep([record]);
   }

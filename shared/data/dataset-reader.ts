@@ -30,6 +30,8 @@ export interface DatasetReader {
   /** undefined until enough has been read to detect it. */
   readonly form: DatasetForm | undefined;
   readonly compression: Compression | null;
+  /** Unpacked bytes so far. */
+  readonly bytesRead: number;
   /** Returns the records that this chunk completes; none for Parquet, which is read from its end. Throws `invalid_file`. */
   push(chunk: Uint8Array): JsonlLine[];
   /** Returns the last records. Throws `invalid_file` for an empty file or one that is cut off. */
@@ -82,6 +84,7 @@ export function createDatasetReader(options: DatasetReaderOptions): DatasetReade
   let unpacker: Unpacker | undefined;
   let form: DatasetForm | undefined;
   let reader: JsonlReader | undefined;
+  let bytesRead = 0;
 
   /**
    * Tries to detect the form from what has been read so far; `isLast` if there is no more. Returns whether it
@@ -109,6 +112,7 @@ export function createDatasetReader(options: DatasetReaderOptions): DatasetReade
   }
 
   function feed(chunks: readonly Uint8Array[]): JsonlLine[] {
+    bytesRead += chunks.reduce((sum, { byteLength }) => sum + byteLength, 0);
     return reader === undefined ? [] : chunks.flatMap((chunk) => reader!.push(chunk));
   }
 
@@ -124,6 +128,9 @@ export function createDatasetReader(options: DatasetReaderOptions): DatasetReade
     },
     get compression() {
       return compression;
+    },
+    get bytesRead() {
+      return bytesRead;
     },
     push(chunk) {
       const chunks = unpacker === undefined ? [chunk] : unpacker.push(chunk);

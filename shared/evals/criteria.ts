@@ -14,6 +14,7 @@ export const RESULT_TYPES: Readonly<Record<Criterion["type"], string>> = {
   text_similarity: "text-similarity-grader",
   score_model: "score-model-grader",
   label_model: "label-model-grader",
+  instructions: "instructions-grader",
 };
 
 /** Whether a score passes: at the threshold or above. Without one, a model's score passes from the middle of its range on. */
@@ -22,6 +23,7 @@ export function passes(criterion: Criterion, score: number): boolean {
     case "string_check":
     case "label_model":
       return score === 1;
+    case "instructions":
     case "text_similarity":
       return score >= (criterion.pass_threshold ?? 1);
     case "score_model": {
@@ -85,6 +87,11 @@ export function readsSample(criterion: Criterion): boolean {
 }
 
 function templatesOf(criterion: Criterion, at: string): PlacedText[] {
+  if (criterion.type === "instructions") {
+    const { input, instructions, instruction_id_list, kwargs } = criterion;
+    const fields = Object.entries({ input, instructions, instruction_id_list, kwargs });
+    return fields.flatMap(([field, text]) => (typeof text === "string" ? [{ text, param: `${at}.${field}` }] : []));
+  }
   if ("reference" in criterion) {
     const { input, reference } = criterion;
     return [

@@ -3,6 +3,8 @@ import Papa from "papaparse";
 import { TrimtabError } from "../errors.ts";
 import type { JsonlLine, JsonlOptions, JsonlReader } from "./jsonl.ts";
 
+const linesIn = (text: string) => text.split("\n").length - 1;
+
 export interface CsvReader extends JsonlReader {
   /** The names of the columns; empty before the first row was read. */
   readonly columns: readonly string[];
@@ -28,6 +30,10 @@ export function createCsvReader(options: JsonlOptions = {}): CsvReader {
   let parser: Papa.Parser | undefined;
   let columns: string[] | undefined;
   let rows = 0;
+  /** Lines before `text`. */
+  let lines = 0;
+  /** Text that is too short for another look: an unfinished row is read again only once it has doubled. */
+  let waitsFor = 0;
 
   const refuse = (problem: string, cause?: unknown) =>
     new TrimtabError("invalid_file", problem, { cause, data: { line: rows + 1 } });
@@ -40,10 +46,16 @@ export function createCsvReader(options: JsonlOptions = {}): CsvReader {
     }
   }
 
+  /** The line of a place in `text`, counted from 1. */
+  const lineAt = (place: number) => lines + linesIn(text.slice(0, place)) + 1;
+
   function parse(isLast: boolean): JsonlLine[] {
+    if (!isLast && text.length < waitsFor) return [];
     if (parser === undefined) {
       const end = text.indexOf("\n");
       if (end < 0 && !isLast) return limit();
+      const zero = text.slice(0, 2).indexOf("\0");
+      if (zero >= 0) throw refuse(`${name} is not UTF-8 (it looks like UTF-16); save it as UTF-8`);
       const delimiter = csvDelimiter(end < 0 ? text : text.slice(0, end)) ?? ",";
       parser = new Papa.Parser({ delimiter, newline: text[end - 1] === "\r" ? "\r\n" : "\n" });
     }
@@ -51,16 +63,27 @@ export function createCsvReader(options: JsonlOptions = {}): CsvReader {
     // A row that is still arriving may look wrong.
     const error = errors.find(({ row = 0 }) => isLast || row < data.length);
     if (error !== undefined) {
-      throw refuse(`row ${rows + (error.row ?? 0)} of ${name} has a quote that is not closed; double the quotes in it`);
+      const at = error.index ?? 0;
+      const problem =
+        error.code === "MissingQuotes"
+          ? `a quote that opens in line ${lineAt(at)} and is not closed`
+          : `a quote inside a quoted cell in line ${lineAt(at)}`;
+      throw refuse(
+        `row ${rows + (error.row ?? 0) + (columns === undefined ? 0 : 1)} of ${name} has ${problem}; double the quotes in a cell`,
+      );
     }
+    const found = data.flatMap(readRow);
+    lines += linesIn(text.slice(0, meta.cursor));
     text = text.slice(meta.cursor);
-    return [...data.flatMap(readRow), ...limit()];
+    waitsFor = Math.min(2 * text.length, maxLineBytes + 1);
+    return [...found, ...limit()];
   }
 
   /** `text` contains only an unfinished row. */
   function limit(): [] {
     if (text.length <= maxLineBytes) return [];
-    throw refuse(`row ${rows + 1} of ${name} has more than ${maxLineBytes} characters; is a quote left open?`);
+    const row = `row ${rows + 1} of ${name}, which begins in line ${lines + 1},`;
+    throw refuse(`${row} has more than ${maxLineBytes} characters; is a quote left open?`);
   }
 
   function readRow(cells: readonly string[]): JsonlLine[] {
@@ -74,6 +97,9 @@ export function createCsvReader(options: JsonlOptions = {}): CsvReader {
     }
     rows += 1;
     if (rows > maxLines) throw refuse(`${name} has more than ${maxLines} rows; split it`);
+    if (cells.some((cell) => cell.includes("\0"))) {
+      throw refuse(`row ${rows} of ${name} has a NUL character, which no text should hold; remove it`);
+    }
     if (cells.length !== columns.length) {
       throw refuse(
         `row ${rows} of ${name} has ${cells.length} cells, but there are ${columns.length} columns; put quotes around cells that contain commas or line breaks`,

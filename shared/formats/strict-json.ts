@@ -1,7 +1,8 @@
 import { type ErrorCode, messageOf, TrimtabError } from "../errors.ts";
+import { LIMITS } from "../limits.ts";
 
 /**
- * `JSON.parse` that rejects duplicate keys.
+ * `JSON.parse` that rejects duplicate keys, halves of characters, and what is nested too deep to be read by recursion.
  *
  * The built-in parser silently keeps the last of two equal keys, so two readers of one file can see different
  * contents. Throws `code`, naming the key; `what` describes the text ("the header of model.safetensors").
@@ -13,7 +14,15 @@ export function parseStrictJson(text: string, what: string, code: ErrorCode): un
   } catch (error) {
     throw new TrimtabError(code, `${what} is not valid JSON: ${messageOf(error)}`, { cause: error });
   }
-  const duplicate = findDuplicateKey(text);
+  const lone = findLoneSurrogate(text);
+  if (lone !== undefined) {
+    throw new TrimtabError(code, `${what} has half of a character, ${lone}, which no text can hold; remove it`);
+  }
+  const { duplicate, depth } = scan(text);
+  if (depth > LIMITS.jsonNesting) {
+    const most = `at most ${LIMITS.jsonNesting} levels of lists and objects are read`;
+    throw new TrimtabError(code, `${what} is nested ${depth} levels deep; ${most}`);
+  }
   if (duplicate !== undefined) {
     throw new TrimtabError(code, `${what} has the key ${quoteName(duplicate)} twice; keep one of them`, {
       data: { key: duplicate },
@@ -27,19 +36,35 @@ export function quoteName(name: string): string {
   return JSON.stringify(name.length > 120 ? `${name.slice(0, 117)}...` : name);
 }
 
-/** Scans valid JSON and returns the first key that an object repeats. */
-function findDuplicateKey(text: string): string | undefined {
+/**
+ * The first escape in valid JSON that is half of a pair, such as `\ud83d` alone. Encoders write another character in its place, so
+ * that the text that is read is not the one that was written.
+ */
+function findLoneSurrogate(text: string): string | undefined {
+  if (!/\\u[dD][89a-fA-F]/.test(text)) return undefined;
+  // Escapes one by one, so that a backslash that is escaped itself begins none.
+  for (const [sequence] of text.matchAll(/\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\u....|\\./g)) {
+    if (sequence.length === 6 && /^\\u[dD][89a-fA-F]/.test(sequence)) return sequence;
+  }
+  return undefined;
+}
+
+/** Scans valid JSON for the first key that an object repeats, and for how deep it is nested up to there. */
+function scan(text: string): { readonly duplicate: string | undefined; readonly depth: number } {
   // One entry per open bracket: for an object, the keys seen so far; for an array, undefined.
   const open: (Set<string> | undefined)[] = [];
   let expectsKey = false;
+  let depth = 0;
   for (let at = 0; at < text.length; at++) {
     switch (text.charCodeAt(at)) {
       case 0x7b: // {
         open.push(new Set());
+        depth = Math.max(depth, open.length);
         expectsKey = true;
         break;
       case 0x5b: // [
         open.push(undefined);
+        depth = Math.max(depth, open.length);
         expectsKey = false;
         break;
       case 0x7d: // }
@@ -55,7 +80,7 @@ function findDuplicateKey(text: string): string | undefined {
         if (expectsKey) {
           const key = JSON.parse(text.slice(at, end)) as string;
           const keys = open.at(-1)!;
-          if (keys.has(key)) return key;
+          if (keys.has(key)) return { duplicate: key, depth };
           keys.add(key);
           expectsKey = false;
         }
@@ -64,7 +89,7 @@ function findDuplicateKey(text: string): string | undefined {
       }
     }
   }
-  return undefined;
+  return { duplicate: undefined, depth };
 }
 
 /** The index after the closing quote of the string that starts at `start`. */

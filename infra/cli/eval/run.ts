@@ -7,6 +7,8 @@ import { runText } from "./show.ts";
 import { evalToRun } from "./source.ts";
 
 const POLL_MS = 500;
+/** How often a line is written where none can be drawn again. */
+const PLAIN_MS = 5_000;
 const CLEAR = "\r\u001b[K";
 
 export interface RunEvalOptions {
@@ -22,7 +24,7 @@ export async function runEval(
   client: ApiClient,
   name: string,
   { model, delta = [], steering, wait = true, json }: RunEvalOptions,
-  { progress, sleep }: Pick<CliEffects, "progress" | "sleep">,
+  { progress, now, sleep }: Pick<CliEffects, "progress" | "now" | "sleep">,
 ): Promise<{ readonly text: string; readonly succeeded: boolean }> {
   const { id, source } = await evalToRun(client, name);
   const data_source = {
@@ -32,13 +34,17 @@ export async function runEval(
     ...(steering === undefined ? {} : { steering: steeringOf(steering) }),
   };
   let run = await client.post(`/v1/evals/${id}/runs`, { data_source }, EvalRun);
-  for (let drawn = ""; wait && (run.status === "queued" || run.status === "in_progress"); ) {
+  let written = Number.NEGATIVE_INFINITY;
+  while (wait && (run.status === "queued" || run.status === "in_progress")) {
     await sleep(POLL_MS);
     run = await client.get(`/v1/evals/${id}/runs/${run.id}`, EvalRun);
     const line = progressLine(run);
-    if (!json && line !== drawn)
-      progress.write(progress.isTTY ? CLEAR + line.slice(0, (progress.columns ?? 80) - 1) : `${line}\n`);
-    drawn = line;
+    if (json) continue;
+    if (progress.isTTY) progress.write(CLEAR + line.slice(0, (progress.columns ?? 80) - 1));
+    else if (now() - written >= PLAIN_MS) {
+      progress.write(`${line}\n`);
+      written = now();
+    }
   }
   if (!json && progress.isTTY && wait) progress.write(CLEAR);
   const text = json ? `${JSON.stringify(run)}\n` : runText(run);

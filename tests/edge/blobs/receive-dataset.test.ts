@@ -40,6 +40,26 @@ function zstdOf(bytes: Uint8Array): Uint8Array {
   return Uint8Array.from([0x28, 0xb5, 0x2f, 0xfd, 0, 0x38, header & 255, (header >> 8) & 255, header >> 16, ...bytes]);
 }
 
+it("lets others have their turn while it reads a large file, packed or not", async () => {
+  const lines = new TextEncoder().encode(
+    `${JSON.stringify({ ...completion, more: "y".repeat(200) })}\n`.repeat(20_000),
+  );
+  for (const bytes of [lines, gzipSync(lines)]) {
+    let turns = 0;
+    let timer: ReturnType<typeof setTimeout>;
+    const tick = () => {
+      turns++;
+      timer = setTimeout(tick, 0);
+    };
+    timer = setTimeout(tick, 0);
+    // All of it in one chunk.
+    const received = await receiveDataset(formOf(bytes, 1 << 30), env.BLOBS, "dataset/turns");
+    clearTimeout(timer);
+    expect(received.lines).toBe(20_000);
+    expect(turns).toBeGreaterThanOrEqual(Math.floor(lines.byteLength / (1 << 20)));
+  }
+});
+
 describe("receiveDataset", () => {
   it("says what the lines are and how many can be learned from", async () => {
     const [user, assistant] = CHAT_LINES[0]?.messages ?? [];

@@ -201,6 +201,9 @@ const QUERIES: Readonly<Record<string, string>> = {
   "/v1/labeling/projects/{project_id}/export": "?format=pairs",
 };
 
+/** Grades an item that brings all that is needed. */
+const EVAL_RUN = { data_source: { type: "jsonl", source: { type: "file_content", content: [{ item: { a: "a" } }] } } };
+
 describe("every route of the document", () => {
   const own: Record<string, string> = {};
   let stranger: string;
@@ -229,6 +232,12 @@ describe("every route of the document", () => {
     const project = await api.call<{ id: string }>("POST", "/v1/labeling/projects", { key, body: labelling });
     Object.assign(own, { project_id: project.id });
     Object.assign(own, { fact: "0" });
+    const config = { type: "custom", item_schema: {} };
+    const check = { type: "string_check", name: "same", operation: "eq", input: "{{item.a}}", reference: "a" };
+    const asked = { data_source_config: config, testing_criteria: [check] };
+    const { id: evalId } = await api.call<{ id: string }>("POST", "/v1/evals", { key, body: asked });
+    const run = await api.call<{ id: string }>("POST", `/v1/evals/${evalId}/runs`, { key, body: EVAL_RUN });
+    Object.assign(own, { eval_id: evalId, run_id: run.id });
     Object.assign(own, { alias: "walker", file_id: file, fine_tuning_job_id: job.id, model, delta_id: data[0]?.id });
   });
 
@@ -301,6 +310,8 @@ describe("every route of the document", () => {
       "PATCH /v1/steering/scorers/{scorer}": { description: "mine" },
       "POST /v1/chat/completions/{completion_id}": { metadata: {} },
       "POST /v1/labeling/projects/{project_id}/labels": { task_id: "t", rater: "r", answer: { type: "tie" } },
+      "POST /v1/evals/{eval_id}": { name: "mine" },
+      "POST /v1/evals/{eval_id}/runs": EVAL_RUN,
       "POST /v1/labeling/projects/{project_id}/judge": { model: "walked" },
       "POST /v1/labeling/projects/{project_id}/export": { format: "pairs" },
     };
@@ -315,6 +326,7 @@ describe("every route of the document", () => {
       "/v1/fine_tuning/jobs",
       "/v1/deltas",
       "/v1/edits",
+      "/v1/evals",
       "/v1/constitutions",
       "/v1/steering/presets",
       "/v1/steering/scorers",

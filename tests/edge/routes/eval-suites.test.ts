@@ -3,6 +3,7 @@ import { beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import type { GenerateEvent, GenerateRequest } from "../../../edge/serving/protocol.ts";
 import type { EvalRun } from "../../../shared/api/eval-runs.ts";
 import type { Job } from "../../../shared/api/jobs.ts";
+import { SUITES, suiteNamed } from "../../../shared/evaluation/suites/registry.ts";
 import { Api } from "../support/api.ts";
 import { FakeEngine } from "../support/fake-engine.ts";
 import { FakeTrainer } from "../support/fake-trainer.ts";
@@ -21,7 +22,8 @@ function* script({ prompt, ofPrompts, model: { deltas } }: GenerateRequest): Gen
   if (prompt.kind === "text") {
     for (const [choice, text] of prompt.prompts.entries()) {
       expect(ofPrompts).toEqual({ text: false, top: 0 });
-      const [start, end] = String(text).split(" ");
+      const at = String(text).lastIndexOf(" ");
+      const [start, end] = [String(text).slice(0, Math.max(at, 0)), String(text).slice(at + 1)];
       const token = (of: string, logprob: number | null) => {
         return { id: 0, token: of, bytes: [...new TextEncoder().encode(of)], logprob, rank: null, top: [] };
       };
@@ -95,6 +97,22 @@ describe("a suite", () => {
       { name: "choice", type: "choose", passed: true, logprobs: [-1, -2] },
       { name: "choice", type: "choose", passed: false, logprobs: [-2, -1] },
     ]);
+  });
+
+  it.each(SUITES.map(({ name }) => name))("that ships runs whole: %s", async (suite) => {
+    const of = await suiteEval(suite);
+    const data_source = { type: "suite", model };
+    if ((suiteNamed(suite) as unknown as { items: (source: object) => unknown[] }).items({}).length === 0) {
+      expect(await api.refusal("POST", `/v1/evals/${of.id}/runs`, { key, body: { data_source } })).toMatchObject({
+        param: "data_source.model",
+      });
+      return;
+    }
+    const run = await post<EvalRun>(`/v1/evals/${of.id}/runs`, { data_source });
+    const done = await completed(of.id, run.id);
+    expect(done.result_counts.errored).toBe(0);
+    expect(Object.keys(done.scores!)).toEqual(Object.keys(suiteNamed(suite)!.scores));
+    expect(Object.values(done.scores!).some((score) => score !== null)).toBe(true);
   });
 
   it("is not run on a source of items", async () => {

@@ -366,6 +366,29 @@ describe("a run", () => {
     ).toHaveLength(1);
   });
 
+  it("counts an item as errored whose grader's model gives no grade, at once", async () => {
+    const input = [{ role: "user" as const, content: "{{sample.output_text}}" }];
+    const of = await createEval([exact, { type: "score_model", name: "score", model, input }]);
+    engine.script = function* (request) {
+      if (request.format === undefined) return yield* shouts(request);
+      yield { type: "token", choice: 0, text: "no number" };
+      yield { type: "finish", choice: 0, reason: "length" };
+      yield { type: "usage", promptTokens: 1, completionTokens: 1, cachedTokens: 0 };
+    };
+    const done = await run(of.id, completions(content(good)));
+    expect(done).toMatchObject({
+      result_counts: { total: 1, errored: 1 },
+      per_testing_criteria_results: [
+        { testing_criteria: "exact", passed: 1, failed: 0 },
+        { testing_criteria: "score", passed: 0, failed: 0 },
+      ],
+    });
+    const [item] = await outputs(of.id, done.id);
+    expect(item).toMatchObject({ status: "error", results: [{ name: "exact", passed: true }] });
+    expect(item!.sample.error.message).toContain("testing_criteria[1]");
+    expect(engine.requests).toHaveLength(2);
+  });
+
   it("tries again where the server fails, and fails whole where the model is gone", async () => {
     const of = await createEval();
     let failures = 2;
@@ -488,6 +511,23 @@ describe("a run", () => {
     const held = await run(of.id, { type: "responses", model, source, sampling_params: { text: { format } } });
     expect(held).toMatchObject({ result_counts: { total: 1, failed: 1 } });
     expect((await outputs(of.id, held.id))[0]!.sample.output[0]!.content).toBe("0.75");
+  });
+
+  it("waits where the tenant has no tokens left, rather than fail", async () => {
+    const slow = await api.tenant("slow-evaluators", { tokens_per_minute: 6 });
+    await useEngine("slow-evaluators", engine.binding);
+    const theirs = openai(api, slow);
+    const of = await theirs.evals.create({ data_source_config: custom, testing_criteria: [exact] });
+    const many = Array.from({ length: 20 }, () => good);
+    const { id } = await theirs.evals.runs.create(of.id, { data_source: completions(content(...many)) });
+    await vi.waitFor(() => expect(engine.requests.length).toBeGreaterThan(0), { timeout: 10_000, interval: 20 });
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const waiting = await theirs.evals.runs.retrieve(id, { eval_id: of.id });
+    expect(waiting).toMatchObject({ status: "in_progress", result_counts: { failed: 0, errored: 0 } });
+    expect(engine.requests.length).toBeLessThanOrEqual(8);
+    const { days } = await api.call<{ days: { requests: number }[] }>("GET", "/v1/usage", { key: slow });
+    expect(days[0]!.requests).toBe(engine.requests.length);
+    expect(await theirs.evals.runs.cancel(id, { eval_id: of.id })).toMatchObject({ status: "canceled" });
   });
 
   it("is another tenant's to no one", async () => {

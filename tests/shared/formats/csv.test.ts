@@ -52,7 +52,15 @@ test.each<[string, string | Uint8Array, string, JsonlOptions?]>([
     "a,b\n1,2\n1,2,3\n",
     "row 2 of d.csv has 3 cells, but there are 2 columns; put quotes around",
   ],
-  ["a quote left open", 'a,b\n1,"2\n3,4\n', "has a quote that is not closed"],
+  ["a quote left open", 'a,b\n1,"2\n3,4\n', "row 1 of d.csv has a quote that opens in line 2 and is not closed"],
+  [
+    "a quote left open further on",
+    `a,b\n${'1,"x\ny"\n'.repeat(9)}3,"4\n5,6\n`,
+    "row 10 of d.csv has a quote that opens in line 20",
+  ],
+  ["a quote in a quoted cell", 'a,b\n1,"2"3"\n', "row 1 of d.csv has a quote inside a quoted cell in line 2"],
+  ["a NUL character", "a,b\n1,2\n1,\u00002\n", "row 2 of d.csv has a NUL character"],
+  ["UTF-16", Uint8Array.from(Buffer.from("a,b\n1,2\n", "utf16le")), "d.csv is not UTF-8 (it looks like UTF-16)"],
   ["a column twice", "a,a\n1,2\n", 'd.csv has the column "a" twice; rename one of them'],
   [
     "bytes that are not UTF-8",
@@ -60,7 +68,12 @@ test.each<[string, string | Uint8Array, string, JsonlOptions?]>([
     'is not UTF-8 after row 0; save it as UTF-8 ("CSV UTF-8"',
   ],
   ["too many rows", "a,b\n1,2\n3,4\n", "d.csv has more than 1 rows; split it", { maxLines: 1 }],
-  ["an endless cell", `a,b\n"${"x".repeat(200)}`, "row 1 of d.csv has more than 50 characters", { maxLineBytes: 50 }],
+  [
+    "an endless cell",
+    `a,b\n"${"x".repeat(200)}`,
+    "row 1 of d.csv, which begins in line 2, has more than 50 characters",
+    { maxLineBytes: 50 },
+  ],
 ])("%s is refused", (_name, file, message, options) => {
   expect(() => read(file, options)).toThrow(message);
   expect(() => read(file, options)).toThrow(expect.objectContaining({ name: "TrimtabError", code: "invalid_file" }));

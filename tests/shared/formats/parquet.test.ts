@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { parquetMetadata } from "hyparquet";
 import { describe, expect, test } from "vitest";
 import { openParquet, type ParquetOptions } from "../../../shared/formats/parquet.ts";
 
@@ -61,7 +62,9 @@ describe("a row group that is larger than the room for it", () => {
   test("is refused where a part is too large all the same", async () => {
     await expect(read(bytes, () => true, { maxGroupBytes: 1500 })).rejects.toMatchObject({
       code: "payload_too_large",
-      message: expect.stringMatching(/with more than that for \d+ rows, and at most 1500 are read at a time/),
+      message: expect.stringMatching(
+        /with more than that for \d+ rows, and at most 1500 bytes and 2000000 values are read at a time/,
+      ),
     });
   });
 });
@@ -101,5 +104,41 @@ describe("refusing", () => {
       );
       expect(["read", "invalid_file", "payload_too_large"], `byte ${at}`).toContain(outcome);
     }
+  });
+});
+
+describe("a small file that stands for a lot", () => {
+  test("is refused once its rows hold more than they may", async () => {
+    const bytes = golden("bomb-dictionary.parquet");
+    expect(bytes.length).toBeLessThan(2000);
+    await expect(read(bytes, () => true, { maxUnpackedBytes: 1_000_000 })).rejects.toMatchObject({
+      code: "payload_too_large",
+      message: "d.parquet unpacks to more than 1000000 bytes; split it into several files",
+    });
+  });
+
+  test("is refused before room is made for more values than are read at a time", async () => {
+    const bytes = golden("bomb-lists.parquet");
+    expect(bytes.length).toBeLessThan(2000);
+    await expect(read(bytes, () => true)).rejects.toMatchObject({
+      code: "payload_too_large",
+      message: expect.stringMatching(/has a row group of 5000001 values/),
+    });
+    // Columns that are not read cost nothing.
+    expect(await read(bytes, (column) => column === "text")).toMatchObject([{ value: { text: "t", inputs: null } }]);
+  });
+
+  test("is damaged if its pages hold more than its footer says", async () => {
+    const bytes = golden("chats-none.parquet");
+    const { row_groups: groups } = parquetMetadata(bytes.slice().buffer);
+    const { meta_data: meta } = groups[0]!.columns[0]!;
+    const page = Number(meta!.data_page_offset);
+    // The header's number of values, in its fifth field: a zigzag varint after the sizes.
+    const at = bytes.findIndex((byte, index) => index > page && byte === 0x15 && bytes[index - 1] === 0x2c) + 1;
+    bytes[at] = 0x7e;
+    await expect(read(bytes, () => true)).rejects.toMatchObject({
+      code: "invalid_file",
+      message: expect.stringMatching(/pages hold \d+ values, which is more than its footer says/),
+    });
   });
 });

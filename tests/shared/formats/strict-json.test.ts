@@ -38,3 +38,25 @@ test("quoteName escapes and cuts", () => {
   expect(quoteName('a"\n')).toBe('"a\\"\\n"');
   expect(quoteName("x".repeat(500))).toHaveLength(122);
 });
+
+describe("what no reader could pass on", () => {
+  const read = (text: string) => parseStrictJson(text, "line 3", "invalid_file");
+
+  test.each(['"\\ud83d"', '["\\uDE00"]', '{"a":"\\ud83dx"}', '"\\ud83d\\ud83d\\ude00"', '"\\\\\\ud83d"'])(
+    "%s has half of a character",
+    (text) => {
+      expect(() => read(text)).toThrow(/line 3 has half of a character, \\u[dD]/);
+    },
+  );
+
+  test.each(['"\\ud83d\\ude00"', '"\\\\ud83d"', '"\\u00e9"', '"\\ud83D\\uDe00"'])("%s is whole", (text) => {
+    expect(read(text)).toBe(JSON.parse(text));
+  });
+
+  test("is nested too deep", () => {
+    const nested = (depth: number) => `${"[".repeat(depth)}${"]".repeat(depth)}`;
+    read(nested(256));
+    expect(() => read(nested(257))).toThrow("line 3 is nested 257 levels deep; at most 256 levels");
+    expect(() => read(nested(1_000_000))).toThrow(/levels deep/);
+  });
+});

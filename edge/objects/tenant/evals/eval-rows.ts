@@ -38,6 +38,7 @@ export const EVAL_TABLES = [
     created_at INTEGER NOT NULL, job TEXT, length INTEGER NOT NULL, total INTEGER NOT NULL DEFAULT 0,
     passed INTEGER NOT NULL DEFAULT 0, failed INTEGER NOT NULL DEFAULT 0, errored INTEGER NOT NULL DEFAULT 0,
     criteria TEXT NOT NULL DEFAULT '[]', usage TEXT NOT NULL DEFAULT '{}', error TEXT, scores TEXT, record TEXT NOT NULL)`,
+  "CREATE TABLE IF NOT EXISTS eval_run_sources (run TEXT PRIMARY KEY, source TEXT NOT NULL)",
   "CREATE INDEX IF NOT EXISTS eval_runs_of ON eval_runs (eval, n)",
   "CREATE INDEX IF NOT EXISTS eval_runs_by_status ON eval_runs (status, n)",
   `CREATE TABLE IF NOT EXISTS eval_items (

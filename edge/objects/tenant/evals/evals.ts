@@ -1,4 +1,10 @@
-import type { EvalOutputItem, EvalOutputItemPage, EvalRun, EvalRunPage } from "../../../../shared/api/eval-runs.ts";
+import type {
+  DataSource,
+  EvalOutputItem,
+  EvalOutputItemPage,
+  EvalRun,
+  EvalRunPage,
+} from "../../../../shared/api/eval-runs.ts";
 import type { Eval, EvalPage, UpdateEval } from "../../../../shared/api/evals.ts";
 import type { ListOf } from "../../../../shared/api/lists.ts";
 import { TrimtabError } from "../../../../shared/errors.ts";
@@ -97,9 +103,9 @@ export const evals = tenantModule({
         },
 
         /** Records a run whose items follow; nobody sees it until `start`. */
-        async prepareRun(of: string, record: RunRecord): Promise<string> {
+        async prepareRun(of: string, record: RunRecord, source: DataSource): Promise<string> {
           const id = newId("evalRun");
-          db.transaction(() => addRun(db, { id, eval: of, createdAt: seconds(now()), record }));
+          db.transaction(() => addRun(db, { id, eval: of, createdAt: seconds(now()), record, source }));
           await rearm();
           return id;
         },

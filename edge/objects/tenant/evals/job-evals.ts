@@ -2,6 +2,7 @@
  * Measures jobs before and after. What is due follows from the rows: the run on the model that a job starts from, once it is
  * created; the run on its result, once there is one; and the comparison, once both have ended.
  */
+import type { DataSource } from "../../../../shared/api/eval-runs.ts";
 import { TrimtabError } from "../../../../shared/errors.ts";
 import { seconds } from "../../database.ts";
 import type { TenantContext } from "../context.ts";
@@ -10,7 +11,7 @@ import { compareEvalRuns } from "./compare-runs.ts";
 import { copyItems } from "./item-rows.ts";
 import { type JobEvalRow, type JobEvalTemplate, UNSETTLED } from "./job-eval-rows.ts";
 import type { RunRecord } from "./run-record.ts";
-import { addRun, findRun, isUnended, queueRun, type RunRow, runRecord } from "./run-rows.ts";
+import { addRun, findRun, isUnended, queueRun, type RunRow, runRecord, sourceOf } from "./run-rows.ts";
 
 type Due =
   | { readonly run: "before_run" | "after_run"; readonly model: string }
@@ -77,10 +78,11 @@ function repeatRun(context: TenantContext, row: JobEvalRow, model: string): stri
   const before = runRecord(template);
   if (before.plan.kind === "grade") throw new TrimtabError("invalid_request", "the eval's last run had no model");
   const plan = { ...before.plan, asked: { name: model, deltas: [] } };
-  const { deltas: _, steering: __, ...source } = { deltas: [], steering: {}, ...before.source, model };
-  const record: RunRecord = { ...before, plan, source: source as RunRecord["source"], model, metadata: null };
+  const { deltas: _, steering: __, ...source } = { deltas: [], steering: {}, ...sourceOf(db, template.id), model };
+  const record: RunRecord = { ...before, plan, model, metadata: null };
   const id = newId("evalRun");
-  addRun(db, { id, eval: row.eval, createdAt: seconds(context.now()), record, job: row.job });
+  const createdAt = seconds(context.now());
+  addRun(db, { id, eval: row.eval, createdAt, record, source: source as DataSource, job: row.job });
   copyItems(db, template.id, id, () => newId("evalItem"));
   queueRun(db, id);
   return id;

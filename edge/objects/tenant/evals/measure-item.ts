@@ -118,7 +118,7 @@ async function gradedBy(criterion: Criterion, { index, observation, usage, ask }
   const { flaw, score } = graded;
   if (flaw !== undefined && isGraders(flaw)) {
     const why = flaw.model_grader_server_error_details ?? "its model's answer could not be read as a grade";
-    throw new TrimtabError("internal_error", `\`${at}\`: ${why}`, { param: at });
+    throw new TrimtabError("invalid_request", `\`${at}\`: ${why}`, { param: at });
   }
   return {
     name: criterion.name,

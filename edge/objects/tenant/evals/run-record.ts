@@ -1,5 +1,4 @@
 /** What a run does, as it is kept from its creation on. */
-import type { DataSource } from "../../../../shared/api/eval-runs.ts";
 import type { SteeringObject } from "../../../../shared/api/steering.ts";
 import type { InputMessages } from "../../../../shared/evals/input-messages.ts";
 import type { RuleSource } from "../../../serving/compiled-rules.ts";
@@ -27,11 +26,10 @@ export type RunPlan =
   /** The likelihoods of an item's choices are compared. */
   | { readonly kind: "choose"; readonly asked: AskedModel };
 
+/** Small, since it is read for each item; the source that the request had is kept beside it. */
 export interface RunRecord {
   readonly name: string;
   readonly metadata: Readonly<Record<string, string>> | null;
-  /** As the request had it. */
-  readonly source: DataSource;
   readonly plan: RunPlan;
   /** The model's name as the request had it; empty where nothing writes samples. */
   readonly model: string;

@@ -1,4 +1,4 @@
-import type { EvalRun, EvalRunPage, ModelUsage, RunStatus } from "../../../../shared/api/eval-runs.ts";
+import type { DataSource, EvalRun, EvalRunPage, ModelUsage, RunStatus } from "../../../../shared/api/eval-runs.ts";
 import { type ListOf, listOf } from "../../../../shared/api/lists.ts";
 import { TrimtabError } from "../../../../shared/errors.ts";
 import type { TokenUsage } from "../../../../shared/graders/kind.ts";
@@ -73,14 +73,16 @@ export interface NewRun {
   readonly eval: string;
   readonly createdAt: number;
   readonly record: RunRecord;
+  /** As the request had it. */
+  readonly source: DataSource;
   readonly job?: string;
 }
 
 /** Records a run whose items follow. Throws where the tenant has no room for it. */
-export function addRun(db: Database, { id, eval: of, createdAt, record, job }: NewRun): void {
+export function addRun(db: Database, { id, eval: of, createdAt, record, source, job }: NewRun): void {
   requireEval(db, of);
-  const text = JSON.stringify(record);
-  if (text.length > LIMITS.keptCompletion) {
+  const [text, asked] = [JSON.stringify(record), JSON.stringify(source)];
+  if (Math.max(text.length, asked.length) > LIMITS.keptCompletion) {
     const message =
       "The run's data source is too long to be kept. Upload its items as a file, and name it as the source.";
     throw new TrimtabError("payload_too_large", message, { param: "data_source" });
@@ -93,11 +95,18 @@ export function addRun(db: Database, { id, eval: of, createdAt, record, job }: N
     throw new TrimtabError("conflict", message);
   }
   requireRoom(used.length);
-  const values = [id, of, createdAt, job ?? null, text.length, text];
+  const values = [id, of, createdAt, job ?? null, text.length + asked.length, text];
   db.run(
     "INSERT INTO eval_runs (id, eval, status, created_at, job, length, record) VALUES (?, ?, 'pending', ?, ?, ?, ?)",
     ...values,
   );
+  db.run("INSERT INTO eval_run_sources (run, source) VALUES (?, ?)", id, asked);
+}
+
+/** The data source that a run was asked for with. */
+export function sourceOf(db: Database, run: string): DataSource {
+  const row = db.get<{ source: string }>("SELECT source FROM eval_run_sources WHERE run = ?", run);
+  return JSON.parse(row!.source) as DataSource;
 }
 
 function requireRoom(length: number): void {
@@ -131,6 +140,7 @@ export function endRun(
 
 export function deleteRun(db: Database, id: string): void {
   db.run("DELETE FROM eval_items WHERE run = ?", id);
+  db.run("DELETE FROM eval_run_sources WHERE run = ?", id);
   db.run("DELETE FROM eval_runs WHERE id = ?", id);
 }
 
@@ -141,7 +151,12 @@ export function listRuns(db: Database, of: EvalRow, { order, status, ...page }: 
   const values = [of.id, ...(status === undefined ? [] : [status])];
   const sizes = pageOf<{ id: string; size: number }>(
     db,
-    { table: "(SELECT n, id, eval, status, length(record) AS size FROM eval_runs)", where: chosen, values, order },
+    {
+      table: "(SELECT n, id, eval, status, length(source) AS size FROM eval_runs JOIN eval_run_sources ON run = id)",
+      where: chosen,
+      values,
+      order,
+    },
     page,
   );
   let size = 0;
@@ -160,7 +175,7 @@ export function criterionNames(of: EvalRow): string[] {
 }
 
 export function runOf(db: Database, row: RunRow): EvalRun {
-  const { name, metadata, source, model, origin, plan } = runRecord(row);
+  const { name, metadata, model, origin, plan } = runRecord(row);
   const counts = JSON.parse(row.criteria) as CriterionCounts;
   const usage = JSON.parse(row.usage) as RunUsage;
   const { total, passed, failed, errored } = row;
@@ -179,7 +194,7 @@ export function runOf(db: Database, row: RunRow): EvalRun {
     per_testing_criteria_results: criterionNames(requireEval(db, row.eval)).map((testing_criteria, index) => {
       return { testing_criteria, ...(counts[index] ?? { passed: 0, failed: 0 }) };
     }),
-    data_source: source,
+    data_source: sourceOf(db, row.id),
     metadata: metadata === null ? null : { ...metadata },
     error: row.error === null ? null : (JSON.parse(row.error) as EvalRun["error"]),
     ...(steering === undefined ? {} : { steering }),

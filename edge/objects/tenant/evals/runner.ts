@@ -5,6 +5,7 @@
 import { type ErrorCode, messageOf, TrimtabError } from "../../../../shared/errors.ts";
 import { type BegunGeneration, beginGeneration, type UsedTokens } from "../../../asking/generation.ts";
 import { answerQuestion, SERVER_ERRORS } from "../../../asking/grader-question.ts";
+import { yieldToEventLoop } from "../../../serving/yield-to-event-loop.ts";
 import { seconds } from "../../database.ts";
 import type { Admission } from "../account.ts";
 import type { TenantContext } from "../context.ts";
@@ -133,9 +134,11 @@ export class EvalRunner {
           item,
           failedItem(item, new TrimtabError("internal_error", `it was begun ${TRIES} times and did not end`)),
         );
-      if (!(await this.#admitted(run, ending))) return;
-      noteTry(db, run, item.n);
+      // Grading alone waits for nothing, and must let other calls of the object through.
+      await yieldToEventLoop();
       const { plan, model } = runRecord(row);
+      if (plan.kind !== "grade" && !(await this.#admitted(run, ending))) return;
+      noteTry(db, run, item.n);
       const { criteria } = recordOf(requireEval(db, row.eval));
       const given = item.given === null ? null : JSON.parse(item.given);
       const signal = AbortSignal.any([ending, AbortSignal.timeout(ITEM_MS)]);
