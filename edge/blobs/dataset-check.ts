@@ -75,7 +75,8 @@ export class DatasetCheck {
   /** A chunk in pieces, each of which takes a short time to read, whatever it unpacks to. */
   *pieces(chunk: Uint8Array): Generator<Uint8Array, void> {
     for (let at = 0; at < chunk.byteLength; ) {
-      const size = this.#reader.compression === null ? PIECE_BYTES : PACKED_PIECE_BYTES;
+      const { form, compression } = this.#reader;
+      const size = form === undefined || compression !== null ? PACKED_PIECE_BYTES : PIECE_BYTES;
       yield chunk.subarray(at, at + size);
       at += size;
     }

@@ -1,5 +1,5 @@
-/** Which languages texts are in, by tinyld's statistics of letters. Short texts are told apart less well. */
-import { detect, supportedLanguages, toISO2 } from "tinyld";
+/** Which languages texts are in, by eld's statistics of letters. Short texts are told apart less well. */
+import { eld } from "eld/extrasmall";
 
 export interface LanguageShare {
   /** ISO 639-1; `und` where the text is too short, or no language, such as code or numbers. */
@@ -9,16 +9,13 @@ export interface LanguageShare {
   readonly first_line: number;
 }
 
-/** Constructed languages are left out: short English is taken for Esperanto more often than anybody writes it. */
-const CONSTRUCTED = new Set(["epo", "vol", "tlh"]);
-const NATURAL = supportedLanguages.filter((code) => !CONSTRUCTED.has(code)).map(toISO2);
 const UNDETERMINED = "und";
 const LOOKED_AT = 300;
 
 /** The language of a text's beginning. */
 export function languageOf(text: string): string {
   const start = text.slice(0, LOOKED_AT);
-  return /\p{L}{2}/u.test(start) ? detect(start, { only: NATURAL }) || UNDETERMINED : UNDETERMINED;
+  return /\p{L}{2}/u.test(start) ? eld.detect(start).language || UNDETERMINED : UNDETERMINED;
 }
 
 /** Counts languages, the most common first. */
