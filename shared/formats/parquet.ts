@@ -100,17 +100,19 @@ export async function openParquet(file: AsyncBuffer, options: ParquetOptions): P
         await checkPages(group);
         for (; start < end; start += step) {
           const rows = await readRows(start, Math.min(start + step, end));
+          // Counted before any of them is handed out: a text that rows share takes room in each once it is copied.
+          for (const row of names.length === 0 ? [] : rows) if ((left -= sizeOf(row)) < 0) throw tooMuch();
           for (const [index, row] of rows.entries()) {
-            const value = plain(names.length === 0 ? {} : row);
-            left -= sizeOf(value);
-            if (left < 0) {
-              const message = `${name} unpacks to more than ${maxUnpackedBytes} bytes; split it into several files`;
-              throw new TrimtabError("payload_too_large", message);
-            }
+            const value = names.length === 0 ? {} : plain(row);
             yield { number: start + index + 1, value: { ...unread, ...value } };
           }
         }
         start = end;
+      }
+
+      function tooMuch(): TrimtabError {
+        const message = `${name} unpacks to more than ${maxUnpackedBytes} bytes; split it into several files`;
+        return new TrimtabError("payload_too_large", message);
       }
 
       /** All rows of a group, or as many as take half of the room on average: pages overlap the ranges that are read. */
@@ -202,6 +204,7 @@ function compressorsWithin(room: (length: number) => Uint8Array): Compressors {
 function sizeOf(value: unknown): number {
   if (typeof value === "string") return value.length;
   if (value === null || typeof value !== "object") return 8;
+  if (ArrayBuffer.isView(value)) return value.byteLength * 8;
   let size = 8;
   for (const inner of Object.values(value)) size += sizeOf(inner);
   return size;
