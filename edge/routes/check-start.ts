@@ -50,6 +50,7 @@ export async function checkStart(c: Context<AppEnv>, { request, asked, body }: J
   const { maxLength } = checkMethod(method, config, heap);
   requireBaseTexts(method, base);
   await tenant.jobs.checkModels(method, base);
+  await tenant.jobs.checkKept(method, request.validation_file ?? null);
   for (const { name, param } of modelsAskedBy(method)) await requireModel(c, { model: name, param });
   if (parent !== null && !goesOn) await checkParent(c.env.BLOBS, { parent, method, config, heapLimitBytes: heap });
   return { base, parent: parent ?? undefined, method, maxLength };

@@ -86,7 +86,7 @@ export function keepingProblems(
     if (decay !== undefined) problems.push({ field: "lr_decay_ratio", message });
     if (shape !== undefined) problems.push({ field: "lr_decay_shape", message });
   } else if (warmup + (decay ?? DECAY_RATIO) > 1) {
-    const message = `and warmup_ratio are ${decay ?? DECAY_RATIO} and ${warmup}, more than the whole run; lower one of them`;
+    const message = `is ${decay ?? DECAY_RATIO}, which with the warmup_ratio ${warmup} is more than the whole run; lower one of them`;
     problems.push({ field: "lr_decay_ratio", message });
   }
   if (given.early_stopping_patience !== undefined && given.load_best_model_at_end === false) {

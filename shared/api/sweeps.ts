@@ -3,6 +3,7 @@
  * names a setting and the values to try; the search says which combinations of them become trials.
  */
 import { z } from "zod";
+import { canonicalJson } from "../formats/digest.ts";
 import { LIMITS } from "../limits.ts";
 import { JobStatus } from "./job-status.ts";
 
@@ -49,7 +50,7 @@ export const SweepAxis = z
     if (values !== undefined) {
       const extra = (["min", "max", "scale", "integer", "steps"] as const).find((field) => axis[field] !== undefined);
       if (extra !== undefined) return refuse(extra, "is of a range, and the axis has `values`: send one of them");
-      const texts = values.map((value) => JSON.stringify(value));
+      const texts = values.map(canonicalJson);
       const again = texts.findIndex((text, index) => texts.indexOf(text) < index);
       if (again >= 0) refuse(`values[${again}]`, `is ${texts[again]!.slice(0, 60)} a second time: remove it`);
       return;

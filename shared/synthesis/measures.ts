@@ -1,8 +1,8 @@
 /** What can go wrong with generated data, as numbers: pure functions of texts. */
-import { rougeL } from "../graders/text/rouge.ts";
+import { rougeLOfWords } from "../graders/text/rouge.ts";
 import { createRandom } from "../random.ts";
-import { Pool } from "./pool.ts";
-import { gramsOf, wordsOf } from "./words.ts";
+import { comparedWords, Pool } from "./pool.ts";
+import { gramsOf, overlapsOf, wordsOf } from "./words.ts";
 
 export interface Diversity {
   readonly texts: number;
@@ -23,21 +23,28 @@ const COPY = 0.7;
  * The share of each group's instructions that are no copies, nearly, of one that came before it, in its group or an earlier one; null
  * for a group of none.
  */
-export function noveltyOf(before: readonly string[], groups: readonly (readonly string[])[]): (number | null)[] {
+export async function noveltyOf(
+  before: readonly string[],
+  groups: readonly (readonly string[])[],
+  yieldToEventLoop: () => Promise<void>,
+): Promise<(number | null)[]> {
   const pool = new Pool();
   for (const text of before) pool.add(text);
-  return groups.map((texts) => {
-    const fresh = texts.filter((text) => {
-      const isNew = pool.closest(text, COPY) === null;
+  const shares: (number | null)[] = [];
+  for (const texts of groups) {
+    let fresh = 0;
+    for (const text of texts) {
+      if (pool.closest(text, COPY) === null) fresh++;
       pool.add(text);
-      return isNew;
-    });
-    return texts.length === 0 ? null : fresh.length / texts.length;
-  });
+      await yieldToEventLoop();
+    }
+    shares.push(texts.length === 0 ? null : fresh / texts.length);
+  }
+  return shares;
 }
 
-/** Texts whose pairs are compared: about 2,000 pairs. */
-const COMPARED = 64;
+/** Texts whose pairs are compared, about 2,000 pairs, and the words of each. */
+const COMPARED = { texts: 64, words: 200 } as const;
 
 /**
  * How different texts are from each other. Distinct-n falls with the amount of text, so that equal `words` have to be looked at of all
@@ -55,11 +62,11 @@ export function diversityOf(
     const grams = looked.flatMap((own) => gramsOf(own, n));
     return grams.length === 0 ? null : new Set(grams).size / grams.length;
   };
-  const compared = shuffled.slice(0, COMPARED);
+  const compared = shuffled.slice(0, COMPARED.texts).map((text) => comparedWords(text).slice(0, COMPARED.words));
   let [sum, pairs] = [0, 0];
   for (const [i, text] of compared.entries()) {
     for (const other of compared.slice(i + 1)) {
-      sum += rougeL(text, other);
+      sum += rougeLOfWords(text, other);
       pairs++;
     }
   }
@@ -88,10 +95,10 @@ export interface Overlap {
   readonly gram: string;
 }
 
-/** The texts that share n words in a row with the evaluation set, each with the first such words. */
+/** The texts that share n words in a row with the evaluation set, or are one of its texts of fewer, each with the first such words. */
 export function contaminated(texts: readonly string[], known: ReadonlySet<string>, n: number): Overlap[] {
   return texts.flatMap((text, at) => {
-    const gram = gramsOf(wordsOf(text), n).find((one) => known.has(one));
+    const gram = overlapsOf(wordsOf(text), n).find((one) => known.has(one));
     return gram === undefined ? [] : [{ text: at, gram }];
   });
 }

@@ -7,7 +7,14 @@ import { valueAt } from "../issue-words.ts";
 import type { Combination } from "./combinations.ts";
 
 /** Fields of a job that are the same for all trials, or that the sweep itself has. */
-const NOT_SWEPT: ReadonlySet<string> = new Set(["method", "hyperparameters", "suffix", "metadata", "integrations"]);
+const NOT_SWEPT: ReadonlySet<string> = new Set([
+  "method",
+  "hyperparameters",
+  "suffix",
+  "metadata",
+  "integrations",
+  "evals",
+]);
 
 /** Whether an axis may set this field of a job, beside its method. */
 const isJobField = (name: string) => Object.hasOwn(CreateJob.shape, name) && !NOT_SWEPT.has(name);
@@ -36,6 +43,10 @@ export function trialBody(body: Body, settings: SweepSettings, combination: Comb
   for (const { index, steps } of order.toSorted((a, b) => depth(a.steps) - depth(b.steps) || a.index - b.index)) {
     const value = structuredClone(combination[index]!.value);
     const [first] = steps;
+    if (isMethod(steps) && !isObject(value)) {
+      const list = settings.axes[index]!.values === undefined ? "" : `values[${combination[index]!.index}]`;
+      throw atAxis(index, list || "values", 'must be a method, such as {"type": "supervised"}');
+    }
     if (isJobField(String(first)) || isMethod(steps)) setAt(trial, steps, { value, axis: index });
     else if (first === "method")
       throw atAxis(
@@ -48,6 +59,8 @@ export function trialBody(body: Body, settings: SweepSettings, combination: Comb
   if (settings.halving !== undefined) setSteps(trial, settings.halving.max_steps);
   return trial;
 }
+
+const isObject = (value: unknown) => typeof value === "object" && value !== null && !Array.isArray(value);
 
 const isMethod = (steps: readonly (string | number)[]) => steps.length === 1 && steps[0] === "method";
 

@@ -239,7 +239,7 @@ async function runPrepared<S extends TrainingSettings>(
       say(message, { step: result.step });
     }
     const tuned = await measure(result);
-    const mixed = await mixtureResult(end, { run, context, units, evaluator });
+    const mixed = await mixtureResult(end, { run, context, units, evaluator, published: result });
     const left = await forgetting?.measure(result);
     const metrics = {
       ...resultMetrics(validation?.base, tuned),

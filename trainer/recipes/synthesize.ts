@@ -9,7 +9,7 @@ import { renderSynthesis } from "../../shared/report/synthesis.ts";
 import type { FilterSettings } from "../../shared/synthesis/filters/registry.ts";
 import { Pool } from "../../shared/synthesis/pool.ts";
 import type { Shot } from "../../shared/synthesis/requests.ts";
-import { gramsOf, wordsOf } from "../../shared/synthesis/words.ts";
+import { overlapsOf, wordsOf } from "../../shared/synthesis/words.ts";
 import { readProbes } from "../edits/edit-inputs.ts";
 import { loadStartingModel, type StartingModel } from "./constitutional/starting-model.ts";
 import type { RecipeContext, RecipeJob, UnpublishedOutcome } from "./recipe.ts";
@@ -54,7 +54,7 @@ export async function synthesize(job: SynthesizeJob, context: RecipeContext): Pr
     const about = { model: job.base.id, answerer };
     const files = synthesisFiles(records, { ...about, chat: model.hasChatTemplate, templates });
     for (const file of files) await context.keepFile(file);
-    const report = synthesisReport({
+    const report = await synthesisReport({
       ...{ ...about, created_at: job.createdAt, seed, approach, records, seeds },
       evaluation:
         job.validation === null
@@ -65,6 +65,7 @@ export async function synthesize(job: SynthesizeJob, context: RecipeContext): Pr
               grams: evaluation.grams(settings.contamination_n),
             },
       facts: readProbes(job).facts,
+      yieldToEventLoop: context.yieldToEventLoop,
     });
     const encode = (text: string) => new TextEncoder().encode(text);
     await context.keepFile({ name: REPORT_JSON, bytes: encode(`${JSON.stringify(report, null, 2)}\n`) });
@@ -195,13 +196,13 @@ function namedOf(records: readonly SynthesisRecord[]): NamedShot[] {
   return keptOf(records).map(({ id, instruction, output }) => ({ id, instruction, output }));
 }
 
-/** The word n-grams of the validation file, made once for each n. */
+/** What of the validation file must not come back, made once for each n. */
 function evaluationOf({ validation }: SynthesizeJob): { readonly grams: ChunkParts["evaluation"] } {
   const texts = validation === null ? [] : readTexts(validation).map(wordsOf);
   const made = new Map<number, ReadonlySet<string>>();
   return {
     grams(n) {
-      const known = made.get(n) ?? new Set(texts.flatMap((words) => gramsOf(words, n)));
+      const known = made.get(n) ?? new Set(texts.flatMap((words) => overlapsOf(words, n)));
       made.set(n, known);
       return known;
     },

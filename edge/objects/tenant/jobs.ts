@@ -27,6 +27,7 @@ import {
 } from "./job-rows.ts";
 import { changePipeline } from "./pipelines/change.ts";
 import { courseOf, liveStage } from "./pipelines/pipeline-rows.ts";
+import { requireKept } from "./rehearsal-file.ts";
 import { changeSweep } from "./sweeps/change.ts";
 import { liveTrial, sweepCourse } from "./sweeps/sweep-rows.ts";
 
@@ -121,6 +122,11 @@ export const jobs = tenantModule({
         /** Refuses a method that names deltas which a job on this base cannot use; see `jobModels`. */
         checkModels(method: JobMethod, base: Pick<JobBase, "id" | "digest">): void {
           jobModels(db, modelsNamedByJob(method), base);
+        },
+
+        /** Throws what `addJob` does for settings that need other files than those that they have. */
+        checkKept(method: Method, validation: string | null): void {
+          requireKept(db, method, { validation });
         },
 
         /** Ends a job at once; its trainer is told at its next call. */

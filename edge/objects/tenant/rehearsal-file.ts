@@ -31,10 +31,19 @@ export function requireKept(
       });
     }
   }
+  requireEvaluationSet(method, validation);
   const { early_stopping_patience: patience, load_best_model_at_end: best } = settingsOf(method).hyperparameters ?? {};
   if (validation !== null || (patience === undefined && best !== true)) return;
   const param = `${hyperparameters}.${patience === undefined ? "load_best_model_at_end" : "early_stopping_patience"}`;
   const message = `\`${param}\` compares losses on a validation file. Name one as \`validation_file\`, or leave the setting out.`;
+  throw new TrimtabError("invalid_request", message, { param });
+}
+
+function requireEvaluationSet(method: Method, validation: string | null): void {
+  if (method.type !== "synthesize" || validation !== null) return;
+  if (method.synthesize.filters?.contamination === undefined) return;
+  const param = "method.synthesize.filters.contamination";
+  const message = `\`${param}\` rejects what the validation file has too. Name one as \`validation_file\`, or leave the filter out.`;
   throw new TrimtabError("invalid_request", message, { param });
 }
 

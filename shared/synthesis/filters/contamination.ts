@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { gramsOf, wordsOf } from "../words.ts";
+import { overlapsOf, wordsOf } from "../words.ts";
 import { type Filter, PASSED } from "./filter.ts";
 
 const Settings = z.strictObject({
@@ -17,9 +17,7 @@ export const contamination: Filter<z.output<typeof Settings>> = {
   stage: "example",
   check({ instruction, output }, { n }, { evaluation }) {
     const known = evaluation(n);
-    const shared = [instruction, output ?? ""]
-      .flatMap((text) => gramsOf(wordsOf(text), n))
-      .find((gram) => known.has(gram));
+    const shared = overlapsOf(wordsOf(`${instruction}\n${output ?? ""}`), n).find((gram) => known.has(gram));
     return shared === undefined ? PASSED : { reason: `the validation file has ${JSON.stringify(shared)} too` };
   },
 };

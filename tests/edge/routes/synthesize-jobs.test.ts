@@ -80,6 +80,14 @@ describe("a job that makes data", () => {
     await api.call("POST", `${path}/${tuned.id}/cancel`, { key });
   });
 
+  it("needs the validation file that a filter compares with", async () => {
+    for (const query of ["", "?validate=true"]) {
+      expect(
+        await api.refusal("POST", `${path}${query}`, { key, body: body({ filters: { contamination: {} } }) }),
+      ).toMatchObject({ status: 400, param: "method.synthesize.filters.contamination" });
+    }
+  });
+
   it("does not keep data that cannot be trained on", async () => {
     const made = await create();
     const lease = (await trainer.lease())!;

@@ -25,7 +25,11 @@ describe("settings of what a run keeps", () => {
     [{ lr_decay_ratio: 0.1 }, "lr_decay_ratio", "is for the lr_schedule wsd alone"],
     [{ lr_schedule: "cosine", lr_decay_shape: "linear" }, "lr_decay_shape", "is for the lr_schedule wsd alone"],
     [{ lr_schedule: "wsd", lr_decay_ratio: 0.95 }, "lr_decay_ratio", "more than the whole run"],
-    [{ lr_schedule: "wsd", warmup_ratio: 0.9 }, "lr_decay_ratio", "more than the whole run"],
+    [
+      { lr_schedule: "wsd", warmup_ratio: 0.9 },
+      "lr_decay_ratio",
+      "is 0.2, which with the warmup_ratio 0.9 is more than the whole run",
+    ],
     [{ early_stopping_min_delta: 0.1 }, "early_stopping_min_delta", "needs early_stopping_patience"],
     [{ rehearsal_ratio: 0.1 }, "rehearsal_ratio", "needs rehearsal_file"],
     [{ early_stopping_patience: 1, load_best_model_at_end: false }, "load_best_model_at_end", "leave it out"],

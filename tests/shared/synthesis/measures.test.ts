@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { contaminated, diversityOf, noveltyOf, ownStyle, statementsOf } from "../../../shared/synthesis/measures.ts";
-import { gramsOf, wordsOf } from "../../../shared/synthesis/words.ts";
+import { gramsOf, overlapsOf, wordsOf } from "../../../shared/synthesis/words.ts";
 
 const measured = (texts: string[], words = 100) => diversityOf(texts, { words, seed: 1 });
 
@@ -22,20 +22,35 @@ describe("diversity", () => {
   });
 });
 
-it("novelty is the share that is near nothing before it, in groups in their order", () => {
+it("novelty is the share that is near nothing before it, in groups in their order", async () => {
+  const rest = async () => {};
   const groups = [
     ["name three red birds", "name three red birds", "why is the sky dark"],
     [],
     ["why is the sky dark", "x y z"],
   ];
-  expect(noveltyOf(["count to five now"], groups)).toEqual([2 / 3, null, 0.5]);
-  expect(noveltyOf(["x y z"], [["x y z"]])).toEqual([0]);
+  expect(await noveltyOf(["count to five now"], groups, rest)).toEqual([2 / 3, null, 0.5]);
+  expect(await noveltyOf(["x y z"], [["x y z"]], rest)).toEqual([0]);
+});
+
+it("texts of any length are compared, by their first words", () => {
+  const long = (word: string) => `${word} `.repeat(60_000);
+  expect(measured([long("red"), long("red"), "red"]).pairwise_rouge_l).toBeCloseTo((1 + 2 * (2 / 201)) / 3, 12);
+  expect(measured([long("red"), long("blue")]).pairwise_rouge_l).toBe(0);
 });
 
 it("contamination is n words in a row, however they are written", () => {
   const known = new Set(gramsOf(wordsOf("Which river runs through Vienna today?"), 4));
   expect(contaminated(["which RIVER runs: through?", "a river runs"], known, 4)).toEqual([
     { text: 0, gram: "which river runs through" },
+  ]);
+});
+
+it("contamination is also a whole text of fewer than n words", () => {
+  const known = new Set(["Capital of France? Paris", "yes"].flatMap((text) => overlapsOf(wordsOf(text), 8)));
+  expect(contaminated(["Capital of France?\nParis.", "The capital of France? Paris", "", "Yes!"], known, 8)).toEqual([
+    { text: 0, gram: "capital of france paris" },
+    { text: 3, gram: "yes" },
   ]);
 });
 

@@ -89,7 +89,8 @@ export function createBestStep({ parameters, settings }: BestStepOptions): BestS
       if (patience === undefined || course.misses < patience) return undefined;
       const { step, loss } = course.best!;
       const times = patience === 1 ? "once" : `${patience} times in a row`;
-      return `the validation loss was measured ${times} without being lower; the lowest is ${loss.toFixed(4)}, after step ${step}`;
+      const by = least === 0 ? "" : ` by more than ${least}`;
+      return `the validation loss was measured ${times} without being lower${by}; the lowest is ${loss.toFixed(4)}, after step ${step}`;
     },
     best() {
       if (course.best === undefined) return undefined;

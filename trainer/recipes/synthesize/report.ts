@@ -18,13 +18,14 @@ export interface ReportParts extends Pick<SynthesisReport, "model" | "answerer" 
   /** null without an evaluation set. */
   readonly evaluation: { readonly file: string; readonly n: number; readonly grams: ReadonlySet<string> } | null;
   readonly facts: readonly KnownFact[];
+  readonly yieldToEventLoop: () => Promise<void>;
 }
 
 const SHOWN = 20;
 const SAMPLES = 12;
 
-export function synthesisReport(parts: ReportParts): SynthesisReport {
-  const { records, seeds, evaluation, facts, seed, ...about } = parts;
+export async function synthesisReport(parts: ReportParts): Promise<SynthesisReport> {
+  const { yieldToEventLoop, records, seeds, evaluation, facts, seed, ...about } = parts;
   const kept = keptOf(records);
   const texts = kept.map(({ instruction, output }) => `${instruction}\n${output}`);
   const rounds = [...new Set(records.map(({ round }) => round))].map((round) => {
@@ -34,12 +35,13 @@ export function synthesisReport(parts: ReportParts): SynthesisReport {
   const seedTexts = seeds.map(({ instruction }) => instruction);
   const groups = [seedTexts, ...rounds.flatMap(({ written, kept: ofRound }) => [written, ofRound])];
   const words = Math.min(...groups.filter(({ length }) => length > 0).map((group) => group.flatMap(wordsOf).length));
-  const [noveltyOfWritten, noveltyOfKept] = (["written", "kept"] as const).map((of) =>
-    noveltyOf(
+  const novelty = async (of: "written" | "kept") =>
+    await noveltyOf(
       seedTexts,
       rounds.map((round) => round[of]),
-    ),
-  ) as [(number | null)[], (number | null)[]];
+      yieldToEventLoop,
+    );
+  const [noveltyOfWritten, noveltyOfKept] = [await novelty("written"), await novelty("kept")];
   const diversity = (group: readonly string[]) => diversityOf(group, { words, seed });
   const overlaps = evaluation === null ? [] : contaminated(texts, evaluation.grams, evaluation.n);
   const statements = statementsOf(texts, facts);

@@ -202,10 +202,15 @@ export function cancelSweep(context: TenantContext, sweep: string): void {
   const { trials } = sweepCourse(db, sweep)!;
   for (const [place, { state, job }] of trials.entries()) {
     if (state === "done") continue;
-    const open = job !== null && !isTerminal(requireJob(db, job).status);
-    if (open) end(context, job, { status: "cancelled", message: "The job was cancelled with its sweep" });
+    if (job !== null && isTerminal(requireJob(db, job).status)) {
+      // Its end has not been noted yet: what it made stays a result.
+      settleTrial(context, sweep, place);
+      continue;
+    }
+    if (job !== null) end(context, job, { status: "cancelled", message: "The job was cancelled with its sweep" });
     const fate = job === null ? "skipped" : "cancelled";
-    change(context, sweep, (course) => done(course, place, { fate, reason: "The sweep was cancelled.", untold: open }));
+    const untold = job !== null;
+    change(context, sweep, (course) => done(course, place, { fate, reason: "The sweep was cancelled.", untold }));
   }
   over(context, sweep, { status: "cancelled", model: null });
 }

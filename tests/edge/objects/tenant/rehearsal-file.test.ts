@@ -46,6 +46,23 @@ describe("a job that rehearses a file", () => {
     expect(await refused({ rehearsal_file: pairs })).toMatchObject({ status: 400, param: at("rehearsal_file") });
   });
 
+  it("is refused by a dry run as by the creation", async () => {
+    const dry = (hyperparameters: object, fields?: object) =>
+      api.refusal("POST", `${path}?validate=true`, { key, body: body(hyperparameters, fields) });
+    expect(await dry({ rehearsal_file: "file-none" })).toMatchObject({ status: 404, param: at("rehearsal_file") });
+    for (const setting of [{ early_stopping_patience: 2 }, { load_best_model_at_end: true }]) {
+      expect(await dry(setting)).toMatchObject({ status: 400, param: at(Object.keys(setting)[0]!) });
+    }
+  });
+
+  it("is refused in a trial of a sweep, by the axis that names it", async () => {
+    const axes = [{ path: "hyperparameters.rehearsal_file", values: [file, "file-none"] }];
+    const method = { type: "sweep", sweep: { method: { type: "supervised" }, axes } };
+    expect(
+      await api.refusal("POST", path, { key, body: { model, training_file: file, validation_file: file, method } }),
+    ).toMatchObject({ status: 404, param: "method.sweep.axes[0].values[1]" });
+  });
+
   it("is refused for the texts of a base without any", async () => {
     expect(await refused({ rehearsal_file: "base" })).toMatchObject({
       ...{ status: 400, code: "invalid_request", param: at("rehearsal_file") },

@@ -66,6 +66,13 @@ const CASES: Readonly<Record<string, readonly (readonly [object, Partial<Candida
         { output: "quick brown fox jumps over" },
         "validation file",
       ],
+      // Neither half has eight words, but the whole is a line of the validation file.
+      [
+        {},
+        { instruction: "the quick brown fox", output: "jumps on the dog tonight" },
+        { instruction: "the quick brown fox", output: "jumps over the lazy" },
+        "the quick brown fox jumps over the lazy",
+      ],
     ],
     perplexity: [
       [{ min: 2, max: 10 }, { perplexity: 5 }, { perplexity: 1.5 }, "below 2"],

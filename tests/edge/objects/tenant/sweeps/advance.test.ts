@@ -16,6 +16,7 @@ import {
 } from "../../../../../edge/objects/tenant/job-rows.ts";
 import { jobs } from "../../../../../edge/objects/tenant/jobs.ts";
 import { noteHeld, noteTrialBegun } from "../../../../../edge/objects/tenant/sweeps/apply.ts";
+import { changeSweep } from "../../../../../edge/objects/tenant/sweeps/change.ts";
 import { noteMeasured } from "../../../../../edge/objects/tenant/sweeps/measured.ts";
 import type { PlannedTrial } from "../../../../../edge/objects/tenant/sweeps/sweep-rows.ts";
 import { sweeps } from "../../../../../edge/objects/tenant/sweeps/sweeps.ts";
@@ -165,3 +166,21 @@ it.each([
     expect(new Set(killed.events.map(plain)), `killed at ${killAt}`).toEqual(new Set(undisturbed.events.map(plain)));
   }
 });
+
+it("a trial that has ended before its sweep is cancelled keeps its result, also unnoted", () =>
+  withTenant(async (db) => {
+    for (const id of ["file-1", "file-2"]) givenFile(db, id, 1, { ...DATASET_FACTS, kinds: ["examples", "prompts"] });
+    const queue = new Queue();
+    const context = contextOf(db, new Fate(-1), queue, { next: 0 });
+    const request = { model: "base", training_file: "file-1", validation_file: "file-2", seed: 3 };
+    const { id } = await sweeps
+      .open(context)
+      .calls.create({ request, settings: GRID, trials: trialsOf(seeds), seed: 3 }, null);
+    await jobs.open(context).duty!.run();
+    train(context, queue);
+    await changeSweep(context, id, "cancelled");
+    const { status, trials } = jobOf(db, requireJob(db, id));
+    expect(status).toBe("cancelled");
+    expect(trials!.filter((trial) => trial.status === "succeeded")).toMatchObject([{ value: 3, reason: null }]);
+    expect(trials!.map((trial) => trial.status).toSorted()).toEqual(["cancelled", "skipped", "skipped", "succeeded"]);
+  }));
