@@ -125,6 +125,15 @@ describe("a small file that stands for a lot", () => {
     });
   });
 
+  test("is refused before the first of its rows is handed out", async () => {
+    const table = await open(golden("bomb-dictionary.parquet"), {
+      maxUnpackedBytes: 400 << 20,
+      maxGroupBytes: 48 << 20,
+    });
+    const rows = table.rows(() => true);
+    await expect(rows.next()).rejects.toMatchObject({ code: "payload_too_large" });
+  });
+
   test("is refused before room is made for more values than are read at a time", async () => {
     const bytes = golden("bomb-lists.parquet");
     expect(bytes.length).toBeLessThan(2000);
