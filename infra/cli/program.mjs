@@ -10,11 +10,19 @@ import { COMMANDS } from "./commands/registry.mjs";
  */
 export function program(effects) {
   return async (words) => {
+    const isJson = words.includes("--json");
     const trimtab = new Command("trimtab")
       .description("Fine-tune language models, serve the results and look at data, from the command line.")
       .configureHelp({ showGlobalOptions: true })
       .showHelpAfterError("(add --help for what it takes)")
-      .configureOutput({ writeOut: effects.print, writeErr: (text) => effects.fail(text, 2) });
+      .configureOutput({
+        writeOut: effects.print,
+        writeErr: (text) => {
+          // An error object alone can be parsed: what helps people goes without.
+          if (!isJson || text.startsWith("{")) effects.fail(text, 2);
+        },
+        outputError: (text, write) => write(isJson ? usageError(text) : text),
+      });
     for (const add of COMMANDS) add(trimtab, effects);
     for (const command of commandsOf(trimtab)) command.exitOverride().copyInheritedSettings(trimtab);
     try {
@@ -25,9 +33,20 @@ export function program(effects) {
         if (error.exitCode !== 0) effects.fail("", 2);
         return;
       }
-      effects.fail(await errorText(error, words.includes("--json")), 2);
+      effects.fail(await errorText(error, isJson), 2);
     }
   };
+}
+
+/**
+ * What commander says of the words, as the API's error object.
+ *
+ * @param {string} text
+ */
+function usageError(text) {
+  const message = text.replace(/^error: /, "").trim();
+  const error = { message, type: "invalid_request_error", param: null, code: "invalid_request" };
+  return `${JSON.stringify({ error }, null, 2)}\n`;
 }
 
 /**

@@ -69,7 +69,8 @@ async function create(
 function readJson(path: string): unknown {
   let text: string;
   try {
-    text = readFileSync(path, "utf8");
+    // PowerShell writes a byte order mark.
+    text = readFileSync(path, "utf8").replace(/^\uFEFF/, "");
   } catch (cause) {
     throw new TrimtabError("invalid_request", `${path} cannot be read: ${messageOf(cause)}`, { cause });
   }

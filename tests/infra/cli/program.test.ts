@@ -53,3 +53,16 @@ it("writes an error as the API's object where JSON is asked for", async () => {
   const plain = await runCli(["peft", "compare", "--model", "/nowhere", "--json"]);
   expect(JSON.parse(plain.failed).error.message).toContain("/nowhere does not exist");
 });
+
+it.each([
+  [["jobs", "list", "--limit", "0"], "'0' is invalid"],
+  [["nothing"], "unknown command 'nothing'"],
+  [["data", "fix"], "missing required argument 'file'"],
+])("says with --json what is wrong with the words %j as an error object alone", async (words, message) => {
+  const { failed, status } = await runCli([...words, "--json"]);
+  expect(status).toBe(2);
+  expect(JSON.parse(failed)).toMatchObject({
+    error: { message: expect.stringContaining(message), type: "invalid_request_error", code: "invalid_request" },
+  });
+  expect((await runCli(words)).failed).toContain("--help");
+});

@@ -74,3 +74,8 @@ it.each([
   const { failed, status } = await runCli(["import", "openai-job", join(folder({ "broken.json": "{" }), name)]);
   expect([status, failed]).toEqual([2, expect.stringContaining(message)]);
 });
+
+it("reads JSON behind a byte order mark, as PowerShell writes it", async () => {
+  const path = folder({ "job.json": `\uFEFF${JSON.stringify(OPENAI_JOB)}`, "file-t": "", "file-v": "" });
+  expect(await runCli(["import", "openai-job", join(path, "job.json"), "--dry-run"])).toMatchObject({ status: 0 });
+});
