@@ -6,13 +6,14 @@ import {
   type Compressors,
   type FileMetaData,
   parquetMetadataAsync,
-  parquetReadObjects,
+  parquetRead,
   parquetSchema,
   type RowGroup,
   snappyUncompress,
 } from "hyparquet";
 import { messageOf, TrimtabError } from "../errors.ts";
 import type { JsonlLine } from "./jsonl.ts";
+import { ParquetColumns } from "./parquet-columns.ts";
 import { readPages } from "./parquet-pages.ts";
 
 export interface ParquetOptions {
@@ -99,15 +100,21 @@ export async function openParquet(file: AsyncBuffer, options: ParquetOptions): P
         const step = rowsAtATime(group);
         await checkPages(group);
         for (; start < end; start += step) {
-          const rows = await readRows(start, Math.min(start + step, end));
-          for (const [index, row] of rows.entries()) {
-            const value = plain(names.length === 0 ? {} : row);
-            left -= sizeOf(value);
-            if (left < 0) {
-              const message = `${name} unpacks to more than ${maxUnpackedBytes} bytes; split it into several files`;
-              throw new TrimtabError("payload_too_large", message);
-            }
-            yield { number: start + index + 1, value: { ...unread, ...value } };
+          const upTo = Math.min(start + step, end);
+          const rows = await readColumns(start, upTo);
+          try {
+            // Counted before any of them is handed out: a text that rows share takes room in each once it is copied.
+            if (names.length > 0) left -= rows.sum(sizeOf, { from: start, to: upTo, most: left });
+          } catch (error) {
+            throw damaged(error);
+          }
+          if (left < 0) {
+            const message = `${name} unpacks to more than ${maxUnpackedBytes} bytes; split it into several files`;
+            throw new TrimtabError("payload_too_large", message);
+          }
+          for (let index = start; index < upTo; index++) {
+            const value = names.length === 0 ? {} : plain(rows.row(index));
+            yield { number: index + 1, value: { ...unread, ...value } };
           }
         }
         start = end;
@@ -161,16 +168,20 @@ export async function openParquet(file: AsyncBuffer, options: ParquetOptions): P
         return new TrimtabError("payload_too_large", message);
       }
 
-      async function readRows(rowStart: number, rowEnd: number): Promise<Record<string, unknown>[]> {
+      async function readColumns(rowStart: number, rowEnd: number): Promise<ParquetColumns> {
         const take = roomOf(maxGroupBytes, () => tooLarge(`with more than that for ${rowEnd - rowStart} rows`));
+        const read = new ParquetColumns(wanted);
         try {
-          return await parquetReadObjects({
+          await parquetRead({
             ...{ file, metadata, columns: wanted, rowStart, rowEnd, useOffsetIndex: true },
             compressors: compressorsWithin(take),
+            onChunk: (chunk) => read.add(chunk),
+            parsers: { stringFromBytes },
           });
         } catch (error) {
           throw damaged(error);
         }
+        return read;
       }
     },
   };
@@ -198,10 +209,23 @@ function compressorsWithin(room: (length: number) => Uint8Array): Compressors {
   };
 }
 
+const UTF8 = new TextDecoder("utf-8", { fatal: true });
+
+/** Bytes that are no text become an object, which no reader takes for one; they are not kept. */
+function stringFromBytes(bytes: Uint8Array | null | undefined): unknown {
+  if (bytes == null) return undefined;
+  try {
+    return UTF8.decode(bytes);
+  } catch {
+    return { "bytes that are not UTF-8": bytes.byteLength };
+  }
+}
+
 /** About the bytes of a row's texts and numbers. */
 function sizeOf(value: unknown): number {
   if (typeof value === "string") return value.length;
   if (value === null || typeof value !== "object") return 8;
+  if (ArrayBuffer.isView(value)) return value.byteLength * 8;
   let size = 8;
   for (const inner of Object.values(value)) size += sizeOf(inner);
   return size;

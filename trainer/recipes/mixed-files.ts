@@ -29,16 +29,17 @@ export function filesInOrder(files: readonly { readonly name: string; readonly u
   });
 }
 
-/** Room for a name in that of a metric. */
-const MOST_NAME = 36;
+/** Room for a name in that of a metric, which has 64 characters at most: `valid_mean_token_accuracy/NAME (32)`. */
+const MOST_NAME = 32;
 
 function distinctNames(names: readonly string[]): string[] {
-  const seen = new Map<string, number>();
+  const taken = new Set<string>();
   return names.map((name) => {
     const short = name.slice(0, MOST_NAME);
-    const times = (seen.get(short) ?? 0) + 1;
-    seen.set(short, times);
-    return times === 1 ? short : `${short} (${times})`;
+    let distinct = short;
+    for (let times = 2; taken.has(distinct); times++) distinct = `${short} (${times})`;
+    taken.add(distinct);
+    return distinct;
   });
 }
 
@@ -132,15 +133,15 @@ export function realised({ files, perEpoch }: RunMixture, plan: Pick<StepPlan, "
 }
 
 /**
- * An evaluator that also measures each of several files by itself, as `loss/NAME`. It is given all of their units, in the files'
- * order. One file, or none, is measured as a whole alone.
+ * An evaluator that also measures each of several files by itself, as `loss/NAME` and, of an objective that has it,
+ * `mean_token_accuracy/NAME`. It is given all of their units, in the files' order. One file, or none, is measured as a whole alone.
  */
 export function measuringEach(evaluator: Evaluator, files: readonly FileUnits[] | undefined): Evaluator {
   if (files === undefined) return evaluator;
   return {
     async measure(values, units): Promise<Measurement> {
       const whole = await evaluator.measure(values, units);
-      return { ...whole, metrics: { ...whole.metrics, ...(await lossesOf(evaluator, values, { units, files })) } };
+      return { ...whole, metrics: { ...whole.metrics, ...(await eachFile(evaluator, values, { units, files })) } };
     },
     dispose: () => evaluator.dispose(),
   };
@@ -149,29 +150,35 @@ export function measuringEach(evaluator: Evaluator, files: readonly FileUnits[] 
 /** Units of each training file that are measured at a run's end. */
 const MEASURED = 128;
 
-/** The losses on the beginnings of training files, as `loss/NAME`. */
-export function beginningLosses(
+/** The same on the beginnings of training files. */
+export function measureBeginnings(
   evaluator: Evaluator,
   values: ReadonlyMap<string, Tensor>,
   { units, files }: MeasuredFiles,
 ): Promise<Metrics> {
   const beginnings = files.map(({ name, from, to }) => ({ name, from, to: Math.min(to, from + MEASURED) }));
-  return lossesOf(evaluator, values, { units, files: beginnings });
+  return eachFile(evaluator, values, { units, files: beginnings });
 }
+
+/** The metric of an objective that files are compared by beside the loss: points of it are easier to read than nats. */
+const ACCURACY = "mean_token_accuracy";
 
 interface MeasuredFiles {
   readonly units: readonly Unit[];
   readonly files: readonly FileUnits[];
 }
 
-async function lossesOf(
+async function eachFile(
   evaluator: Evaluator,
   values: ReadonlyMap<string, Tensor>,
   { units, files }: MeasuredFiles,
 ): Promise<Metrics> {
-  const losses: Record<string, number> = {};
+  const measured: Record<string, number> = {};
   for (const { name, from, to } of files) {
-    losses[`loss/${name}`] = (await evaluator.measure(values, units.slice(from, to))).loss;
+    const { loss, metrics } = await evaluator.measure(values, units.slice(from, to));
+    measured[`loss/${name}`] = loss;
+    const accuracy = metrics[ACCURACY];
+    if (accuracy !== undefined) measured[`${ACCURACY}/${name}`] = accuracy;
   }
-  return losses;
+  return measured;
 }

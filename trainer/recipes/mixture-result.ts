@@ -1,6 +1,6 @@
 import { parameterValues, type TrainingState } from "../loop/training-state.ts";
 import type { Evaluator } from "./evaluator.ts";
-import { beginningLosses, realised } from "./mixed-files.ts";
+import { measureBeginnings, realised } from "./mixed-files.ts";
 import type { PreparedRun } from "./prepare-run.ts";
 import type { Metrics, RecipeContext } from "./recipe.ts";
 import type { UnitSource } from "./unit-source.ts";
@@ -14,7 +14,7 @@ interface MixtureEnd {
   readonly published: TrainingState;
 }
 
-/** Says what a run has trained on of each of several files, and what its loss on them is. */
+/** Says what a run has trained on of each of several files, and how well it does on them. */
 export async function mixtureResult(
   end: TrainingState,
   { run: { mixture, method, plan }, context, units, evaluator, published }: MixtureEnd,
@@ -24,6 +24,9 @@ export async function mixtureResult(
   context.event(event);
   if (evaluator === undefined || units.fixedTraining === undefined) return metrics;
   const values = parameterValues(published, method.parameters);
-  const losses = await beginningLosses(evaluator, values, { units: units.fixedTraining, files: mixture.files });
-  return { ...metrics, ...Object.fromEntries(Object.entries(losses).map(([name, loss]) => [`train_${name}`, loss])) };
+  const measured = await measureBeginnings(evaluator, values, { units: units.fixedTraining, files: mixture.files });
+  return {
+    ...metrics,
+    ...Object.fromEntries(Object.entries(measured).map(([name, value]) => [`train_${name}`, value])),
+  };
 }

@@ -85,10 +85,13 @@ export class KindCheck {
     };
   }
 
-  /** Drops the candidates for which `look` throws; rethrows the first one's error if none is left. */
+  /**
+   * Drops the candidates for which `look` throws. Rethrows the first one's error if none is left, but that of examples after
+   * others': their reader refuses a pair for being one, and what is wrong with the pair is of more use.
+   */
   #keep(look: (candidate: Candidate) => void): void {
     const before = this.#candidates ?? [];
-    let refusal: TrimtabError | undefined;
+    const refusals = new Map<DatasetKindName, TrimtabError>();
     const left = before.filter((candidate) => {
       try {
         look(candidate);
@@ -96,11 +99,13 @@ export class KindCheck {
       } catch (error) {
         if (!(error instanceof TrimtabError)) throw error;
         this.#unfit[candidate.name] = error.message;
-        refusal ??= error;
+        refusals.set(candidate.name, error);
         return false;
       }
     });
-    if (left.length === 0 && refusal !== undefined) throw refusal;
+    const [refused, ...others] = [...refusals];
+    if (left.length === 0 && refused !== undefined)
+      throw (refused[0] === "examples" ? (others[0] ?? refused) : refused)[1];
     this.#candidates = left;
   }
 }

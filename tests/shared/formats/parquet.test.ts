@@ -35,6 +35,14 @@ describe("what pyarrow writes is read back", () => {
   });
 });
 
+test("bytes that are no text are not taken for one", async () => {
+  const bytes = golden("chats-none.parquet");
+  const at = Buffer.from(bytes).indexOf('{"a": 1}');
+  bytes[at + 1] = 0xff;
+  const [, second] = await read(bytes);
+  expect(JSON.stringify(second)).toContain('"arguments":{"bytes that are not UTF-8":8}');
+});
+
 test("columns that are not chosen are not read, and null", async () => {
   const rows = await read(golden("chats-snappy.parquet"), (name) => name === "source");
   expect(rows.map(({ value }) => value)).toEqual(chats.map(({ source }) => ({ messages: null, source })));
@@ -115,6 +123,15 @@ describe("a small file that stands for a lot", () => {
       code: "payload_too_large",
       message: "d.parquet unpacks to more than 1000000 bytes; split it into several files",
     });
+  });
+
+  test("is refused before the first of its rows is handed out", async () => {
+    const table = await open(golden("bomb-dictionary.parquet"), {
+      maxUnpackedBytes: 400 << 20,
+      maxGroupBytes: 48 << 20,
+    });
+    const rows = table.rows(() => true);
+    await expect(rows.next()).rejects.toMatchObject({ code: "payload_too_large" });
   });
 
   test("is refused before room is made for more values than are read at a time", async () => {

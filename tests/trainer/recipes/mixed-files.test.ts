@@ -78,8 +78,14 @@ describe("a run on two files", () => {
       expect(metrics[`valid_loss/${name}`]).toBe(last[`valid_loss/${name}`]);
       // The validation files are the training files, whose beginnings are all of them.
       expect(metrics[`train_loss/${name}`]).toBeCloseTo(metrics[`valid_loss/${name}`]!, 5);
+      const accuracy = metrics[`valid_mean_token_accuracy/${name}`]!;
+      expect(accuracy).toBe(last[`valid_mean_token_accuracy/${name}`]);
+      expect(metrics[`train_mean_token_accuracy/${name}`]).toBeCloseTo(accuracy, 5);
     }
     const [sums, capitals] = [metrics["valid_loss/sums.jsonl"]!, metrics["valid_loss/capitals.jsonl"]!];
+    const shares = ["sums.jsonl", "capitals.jsonl"].map((name) => metrics[`valid_mean_token_accuracy/${name}`]!);
+    expect(metrics.valid_mean_token_accuracy).toBeGreaterThanOrEqual(Math.min(...shares));
+    expect(metrics.valid_mean_token_accuracy).toBeLessThanOrEqual(Math.max(...shares));
     expect(metrics.tuned_loss).toBeGreaterThan(Math.min(sums, capitals));
     expect(metrics.tuned_loss).toBeLessThan(Math.max(sums, capitals));
   });
@@ -128,13 +134,16 @@ describe("a run on two files", () => {
 describe("files", () => {
   it("have names of their own in metrics", () => {
     const names = filesInOrder(
-      ["a.jsonl", "a.jsonl", `${"x".repeat(50)}1`, `${"x".repeat(50)}2`].map((name) => ({ name, units: 2 })),
+      ["a.jsonl", "a.jsonl", "a.jsonl (2)", `${"x".repeat(50)}1`, `${"x".repeat(50)}2`].map((name) => {
+        return { name, units: 2 };
+      }),
     );
     expect(names.map(({ name, from }) => [name, from])).toEqual([
       ["a.jsonl", 0],
       ["a.jsonl (2)", 2],
-      ["x".repeat(36), 4],
-      [`${"x".repeat(36)} (2)`, 6],
+      ["a.jsonl (2) (2)", 4],
+      ["x".repeat(32), 6],
+      [`${"x".repeat(32)} (2)`, 8],
     ]);
   });
 

@@ -35,6 +35,22 @@ describe("what a file is", () => {
     expect(one.unfit.labelled_texts).toContain("at least 2 labels");
   });
 
+  it("says what is wrong with a pair, and not that it is a pair", () => {
+    const answered = (text: string) => [{ role: "assistant", content: text }];
+    const pair = (worse: string) => ({
+      input: { messages: [{ role: "user", content: "Where is Oslo?" }], tools: [], parallel_tool_calls: true },
+      preferred_output: answered("In Norway."),
+      non_preferred_output: answered(worse),
+    });
+    expect(() => check(pair("In Norway."))).toThrow(
+      "line 1 of the file: non_preferred_output: is the same as preferred_output, so neither is better",
+    );
+    expect(check(pair("No idea."))).toMatchObject({ kinds: ["preference_pairs"], trainable: 1, ignored: [] });
+    expect(() => check({ prompt: "p", chosen: "", rejected: "b" })).toThrow(
+      "line 1 of the file: chosen: must not be empty",
+    );
+  });
+
   it("keeps the kind that is left when the others fail", () => {
     // A prompt beside a text makes no example to imitate, and does not hinder a classifier.
     const facts = check({ ...labelled("x"), query: "q" }, { ...labelled("y"), query: "q" });
