@@ -209,7 +209,7 @@ function compressorsWithin(room: (length: number) => Uint8Array): Compressors {
   };
 }
 
-const UTF8 = new TextDecoder("utf-8", { fatal: true });
+const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** Bytes that are no text become an object, which no reader takes for one; they are not kept. */
 function stringFromBytes(bytes: Uint8Array | null | undefined): unknown {
