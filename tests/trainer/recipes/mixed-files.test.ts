@@ -28,13 +28,14 @@ interface RunOptions {
   readonly weights?: readonly [number, number];
   readonly checkpoint?: Uint8Array;
   readonly afterStep?: (progress: Progress) => void;
+  readonly hyperparameters?: object;
 }
 
-async function run({ mixture, weights = [1, 1], checkpoint, afterStep }: RunOptions = {}) {
+async function run({ mixture, weights = [1, 1], checkpoint, afterStep, hyperparameters }: RunOptions = {}) {
   const method = Method.parse({
     type: "supervised",
     supervised: {
-      hyperparameters: { n_epochs: 3, batch_size: 4, learning_rate_multiplier: 1 },
+      hyperparameters: { n_epochs: 3, batch_size: 4, learning_rate_multiplier: 1, ...hyperparameters },
       peft: { type: "lora", r: 2, lora_alpha: 4 },
     },
   });
@@ -87,6 +88,17 @@ describe("a run on two files", () => {
     expect(metrics.valid_mean_token_accuracy).toBeLessThanOrEqual(Math.max(...shares));
     expect(metrics.tuned_loss).toBeGreaterThan(Math.min(sums, capitals));
     expect(metrics.tuned_loss).toBeLessThan(Math.max(sums, capitals));
+  });
+
+  it("measures the files on the step that it publishes", async () => {
+    // A rate that rises to one that does harm, so that the last step is not the best.
+    const rate = { learning_rate: 1, lr_schedule: "constant", warmup_ratio: 1 };
+    const hyperparameters = { ...rate, eval_steps: 1, load_best_model_at_end: true };
+    const { metrics, steps } = await run({ hyperparameters });
+    expect(metrics.best_step).toBeLessThan(steps.length);
+    for (const name of ["sums.jsonl", "capitals.jsonl"]) {
+      expect(metrics[`train_loss/${name}`]).toBeCloseTo(metrics[`valid_loss/${name}`]!, 5);
+    }
   });
 
   it("resumes to the same bytes wherever it was killed", async () => {
