@@ -42,10 +42,23 @@ export function deepestIssue(issue: Issue, prefix: readonly PropertyKey[]): Plac
   const path = [...prefix, ...issue.path];
   if (issue.code !== "invalid_union" || isDiscriminated(issue)) return { issue, path };
   const firsts = issue.errors.flatMap((issues) => issues.slice(0, 1)).map((first) => deepestIssue(first, path));
-  const deepest = firsts.toSorted((a, b) => b.path.length - a.path.length)[0];
+  const deepest = firsts.toSorted((a, b) => b.path.length - a.path.length || placeOf(b, a) - placeOf(a, b))[0];
+  // Where a list's first entry is of another kind, that branch was not meant; one that counts the list may be.
+  const isOther = deepest?.path.length === path.length + 1 && deepest.path.at(-1) === 0 && isOfType(deepest);
+  const counted = firsts.find(({ issue: { code }, path: at }) => at.length === path.length && COUNTS.has(code));
+  if (isOther && counted !== undefined) return counted;
   if (deepest !== undefined && deepest.path.length > path.length) return deepest;
-  const isOfType = ({ issue: { code } }: PlacedIssue) => code === "invalid_type" || code === "invalid_value";
   return firsts.find((first) => !isOfType(first) && first.issue.code !== "invalid_union") ?? { issue, path };
+}
+
+const COUNTS: ReadonlySet<string> = new Set(["too_big", "too_small"]);
+const isOfType = ({ issue: { code } }: PlacedIssue) => code === "invalid_type" || code === "invalid_value";
+
+/** Of two places, the entry of the one where they part ways: a branch that got to a later entry got further. */
+function placeOf({ path }: PlacedIssue, other: PlacedIssue): number {
+  const at = path.findIndex((key, depth) => key !== other.path[depth]);
+  const key = path[at];
+  return typeof key === "number" ? key : 0;
 }
 
 /** Whether a field such as `type` selects the branch of a union. */

@@ -242,6 +242,8 @@ export const LIMITS = {
   /** Characters of a grader's template, of what it is filled in to, and of a formula; and graders of one `multi`. */
   graderTemplate: 65_536,
   graderText: 200_000,
+  /** Characters of a text, times the instructions it is held to, times its variants: a few seconds of the slowest kind. */
+  instructionWork: 2_000_000,
   graderFormula: 2000,
   graders: 16,
   /** Parts of one text times parts of the other where a metric compares each with each: about a fifth of a second. */

@@ -1,5 +1,5 @@
 import { UPLOAD_PURPOSES, type UploadPurpose } from "../../shared/api/files.ts";
-import { saidFormat } from "../../shared/data/said-format.ts";
+import { type SaidFormat, saidFormat } from "../../shared/data/said-format.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import { BlobWriter } from "./blob-writer.ts";
@@ -82,10 +82,14 @@ function fileName(part: FormPart): string {
   return filename;
 }
 
-interface DatasetToStore extends DatasetExpectation {
+interface DatasetToKeep {
   readonly filename: string;
   readonly chunks: AsyncIterable<Uint8Array>;
+  /** What its lines are said to be; left out, they are to show it. */
+  readonly said?: SaidFormat | undefined;
 }
+
+type DatasetToStore = DatasetToKeep & DatasetExpectation;
 
 interface StoredUpload {
   readonly filename: string;
@@ -101,11 +105,11 @@ interface StoredUpload {
  * @throws TrimtabError invalid_file with the place of the first bad record, payload_too_large; nothing is stored then.
  */
 export async function storeDataset(
-  { filename, chunks }: { readonly filename: string; readonly chunks: AsyncIterable<Uint8Array> },
+  { filename, chunks, said }: DatasetToKeep,
   bucket: R2Bucket,
   key: string,
 ): Promise<Omit<ReceivedDataset, "purpose">> {
-  const { check, ...stored } = await store({ filename, chunks, purpose: "fine-tune", said: undefined }, bucket, key);
+  const { check, ...stored } = await store({ filename, chunks, purpose: "fine-tune", said }, bucket, key);
   try {
     return { ...stored, ...check.facts("fine-tune") };
   } catch (error) {

@@ -16,7 +16,10 @@ export function logprobsOf({ prompt, scores, offset }: Scored, top = 0): Complet
   return {
     tokens: all.map(tokenName),
     token_logprobs: all.map(({ logprob }) => logprob),
-    top_logprobs: [...(before ?? []).map(ofPrompt), ...text.map(({ top: likeliest }) => byName(likeliest))],
+    top_logprobs: [
+      ...(before ?? []).map(ofPrompt),
+      ...text.map(({ top: likeliest, ...token }) => byName(withOwn(token, likeliest))),
+    ],
     text_offset: [...offsets(before ?? [], prompt?.offset ?? 0), ...offsets(text, offset)],
   };
 }

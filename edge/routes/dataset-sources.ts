@@ -4,6 +4,7 @@ import type { ReadRecord } from "../../shared/data/dataset-kinds/kind.ts";
 import type { DatasetKindName } from "../../shared/data/dataset-kinds/registry.ts";
 import { datasetKind } from "../../shared/data/dataset-kinds/registry.ts";
 import { readHeldOut } from "../../shared/data/inspect/held-out.ts";
+import { type SaidFormat, saidFormat } from "../../shared/data/said-format.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { type ChatTemplate, loadChatTemplate } from "../../shared/model/chat-template.ts";
 import { parseModelConfig } from "../../shared/model/config.ts";
@@ -20,6 +21,8 @@ export interface NamedFile {
   readonly key: string;
   readonly bytes: number;
   readonly kinds: readonly DatasetKindName[];
+  /** What its upload said that it is. */
+  readonly said: SaidFormat | undefined;
 }
 
 /** @throws TrimtabError not_found with the request's field as `param` */
@@ -28,7 +31,8 @@ export async function namedFile(tenant: Remote<Tenant>, id: string, param: strin
   const { dataset, purpose } = await tenant.files.get(id).catch(atFile);
   const isDataset = dataset !== null && purpose === "fine-tune";
   const { key, bytes, filename } = await tenant.files.source(id).catch(atFile);
-  return { id, name: filename, key, bytes, kinds: dataset?.kinds ?? (isDataset ? ["examples"] : []) };
+  const said = dataset?.said_format === undefined ? undefined : saidFormat(dataset.said_format);
+  return { id, name: filename, key, bytes, kinds: dataset?.kinds ?? (isDataset ? ["examples"] : []), said };
 }
 
 /** The files that are held out of training, each once. */
@@ -60,25 +64,25 @@ export interface PlacedLine extends PlacedRecord {
   readonly record: ReadRecord;
 }
 
-/** The records of a file as its first kind has them. Throws `invalid_file`, and `corrupt_blob` when its bytes are missing. */
+/** The records of a file as its first kind has them, in the format that was said. Throws `invalid_file`, and `corrupt_blob` when its bytes are missing. */
 export async function* readLines(
   blobs: R2Bucket,
-  { key, bytes, name, kinds }: NamedFile,
+  { key, bytes, name, kinds, said }: NamedFile,
 ): AsyncGenerator<PlacedLine, void> {
   const kind = datasetKind(kinds[0] ?? "examples");
   for await (const { value, place } of datasetRecords(blobs, { key, bytes, name })) {
-    yield { value, place, record: kind.read(value, place) };
+    yield { value, place, record: kind.read(value, place, said?.format) };
   }
 }
 
 /** The same of a held-out file, of any shape. */
 export async function* readHeldOutLines(
   blobs: R2Bucket,
-  { key, bytes, name, kinds }: NamedFile,
+  { key, bytes, name, kinds, said }: NamedFile,
 ): AsyncGenerator<Omit<PlacedLine, "value">, void> {
   const whole = kinds.length === 0;
   for await (const { value, place } of datasetRecords(blobs, { key, bytes, name, whole })) {
-    yield { place, record: readHeldOut(value, place, kinds) };
+    yield { place, record: readHeldOut(value, place, kinds, said?.format) };
   }
 }
 

@@ -109,6 +109,10 @@ function itemCheck(of: EvalRecord, isGraded: boolean): (item: Item) => string | 
     if (length > LIMITS.evalItem) return `it has ${length} bytes, and an item may have ${LIMITS.evalItem}`;
     if (needsSample && given === undefined)
       return "it has no `sample`, which the criteria name; bring one, or name a model that writes it";
+    if (needsSample && given !== undefined) {
+      const problem = sampleProblem(given);
+      if (problem !== undefined) return problem;
+    }
     try {
       return schema?.problem(item);
     } catch (error) {
@@ -116,6 +120,15 @@ function itemCheck(of: EvalRecord, isGraded: boolean): (item: Item) => string | 
       throw error;
     }
   };
+}
+
+/** What is wrong with a sample that came with its item: what it says must be where criteria look for it. */
+function sampleProblem(given: Readonly<Record<string, unknown>>): string | undefined {
+  const { output_text: text, choices } = given;
+  if (text != null && typeof text !== "string") return "`sample.output_text` must be a string";
+  if (choices != null && !Array.isArray(choices)) return "`sample.choices` must be a list";
+  if (Object.values(given).some((value) => value != null)) return undefined;
+  return "its `sample` is empty; write it as `output_text`, or as `choices` as a chat reply has them";
 }
 
 /** Without recursion, since what comes from a file may nest as deep as its line is long. */
@@ -137,13 +150,14 @@ function lineItem(value: unknown, place: RecordPlace): Item {
   return { item, given };
 }
 
-/** A cell of a table holds an object as JSON. */
+/** A cell of a table holds an object as JSON, or nothing. A text that is no JSON stays what it is. */
 function inTable(value: unknown): unknown {
   if (typeof value !== "string") return value;
+  if (value.trim() === "") return undefined;
   try {
     return JSON.parse(value);
   } catch {
-    return undefined;
+    return value;
   }
 }
 

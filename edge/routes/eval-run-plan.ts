@@ -109,10 +109,32 @@ function planOf(of: EvalRecord, source: DataSource, asked: AskedModel | undefine
 }
 
 function suitePlan(suite: Suite, source: DataSource, asked: AskedModel): RunPlan {
-  if (suite.mode === "choose") return { kind: "choose", asked };
   const params = source.type === "suite" ? source.sampling_params : undefined;
+  if (suite.mode === "choose") {
+    requireUnsampled(suite, { params, asked });
+    return { kind: "choose", asked };
+  }
   const sampling = samplingOf({ max_completion_tokens: suite.max_tokens, temperature: 0, ...params });
   return { kind: "generate", asked, messages: { type: "template", template: [...suite.input_messages] }, sampling };
+}
+
+/** Refuses what a suite that compares likelihoods would leave unused. */
+function requireUnsampled(
+  { name }: Suite,
+  { params, asked }: { readonly params: Params | undefined; readonly asked: AskedModel },
+): void {
+  const refuse = (param: string, why: string) => {
+    throw new TrimtabError("invalid_request", `The suite ${name} ${why}.`, { param });
+  };
+  if (params !== undefined) {
+    refuse("data_source.sampling_params", "compares likelihoods and samples nothing: leave `sampling_params` out");
+  }
+  if (asked.steering !== undefined) {
+    refuse(
+      "data_source.steering",
+      "compares likelihoods under the model alone: leave `steering` out, and name a model in place of an alias that carries a preset",
+    );
+  }
 }
 
 function checkMessages(messages: NonNullable<Written["input_messages"]>, item: Schema): void {

@@ -36,7 +36,11 @@ export async function fixDataset(
   const { id, key: blob } = await tenant.files.begin();
   try {
     const filename = request.filename ?? fixedName(file.name);
-    const facts = await storeDataset({ filename, chunks: keptLines(blobs, file, verdict) }, blobs, blob);
+    const facts = await storeDataset(
+      { filename, chunks: keptLines(blobs, file, verdict), said: file.said },
+      blobs,
+      blob,
+    );
     return await tenant.files.finishFix(id, facts, { report, key });
   } catch (error) {
     await tenant.files.drop(id);

@@ -58,11 +58,14 @@ async function suiteBefore(
   name: string,
   { model, at }: { readonly model: string; readonly at: string },
 ): Promise<JobEvalTemplate> {
-  const { evals } = c.var.caller.object;
+  const { evals, models } = c.var.caller.object;
+  const { base, tuned } = await models.base(model);
   const record = suiteRecord(requireSuite(name, at), { name: "", metadata: null });
   const of = (await evals.ofSuite(name)) ?? (await evals.create(record, null)).id;
   try {
-    const run = await createRun(c, { of, request: { data_source: { type: "suite", model } }, key: null });
+    // The model itself: an alias may carry steering, which the job's result has none of.
+    const data_source = { type: "suite" as const, model: tuned ?? base.id };
+    const run = await createRun(c, { of, request: { data_source }, key: null });
     return { eval: of, template: run.id, before: run.id };
   } catch (error) {
     if (!(error instanceof TrimtabError)) throw error;

@@ -34,10 +34,15 @@ export class Columns {
     return Object.hasOwn(this.#values, name);
   }
 
-  /** The value of a column, undefined where it is absent or null. Marks the column as taken. */
+  /** The value of a column, undefined where it is absent or null. */
+  peek(name: string): unknown {
+    return this.has(name) ? (this.#values[name] ?? undefined) : undefined;
+  }
+
+  /** The same; marks the column as taken. */
   take(name: string): unknown {
     this.#taken.add(name);
-    return this.has(name) ? (this.#values[name] ?? undefined) : undefined;
+    return this.peek(name);
   }
 
   text(name: string): string {

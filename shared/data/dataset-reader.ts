@@ -64,13 +64,15 @@ const REFUSED: readonly (readonly [start: readonly number[], what: string])[] = 
   [[0x80, 0x05], "a pickle file, which can run code and is never read; save the data as JSONL"],
   [[0x25, 0x50, 0x44, 0x46], "a PDF document; write its questions and answers as JSONL or CSV"],
 ];
+/** What zstd's readers pass over; pzstd begins its files with one. */
+const SKIPPABLE_FRAMES = Array.from({ length: 16 }, (_, kind) => [0x50 + kind, 0x2a, 0x4d, 0x18]);
 const UNPACKERS: readonly {
   readonly compression: Compression;
-  readonly start: readonly number[];
+  readonly starts: readonly (readonly number[])[];
   readonly create: (maxBytes: number) => Unpacker;
 }[] = [
-  { compression: "gzip", start: [0x1f, 0x8b], create: createGzipReader },
-  { compression: "zstd", start: [0x28, 0xb5, 0x2f, 0xfd], create: createZstdReader },
+  { compression: "gzip", starts: [[0x1f, 0x8b]], create: createGzipReader },
+  { compression: "zstd", starts: [[0x28, 0xb5, 0x2f, 0xfd], ...SKIPPABLE_FRAMES], create: createZstdReader },
 ];
 const PARQUET = [0x50, 0x41, 0x52, 0x31];
 const startsWith = (bytes: Uint8Array, start: readonly number[]) => start.every((byte, at) => bytes[at] === byte);
@@ -92,7 +94,10 @@ export function createDatasetReader(options: DatasetReaderOptions): DatasetReade
    */
   function decide(isLast: boolean): boolean {
     const bytes = joinBytes(head!);
-    const packed = compression === null ? UNPACKERS.find(({ start }) => startsWith(bytes, start)) : undefined;
+    const packed =
+      compression === null
+        ? UNPACKERS.find(({ starts }) => starts.some((start) => startsWith(bytes, start)))
+        : undefined;
     if (packed !== undefined) {
       compression = packed.compression;
       unpacker = packed.create(maxUnpackedBytes);

@@ -10,6 +10,9 @@ export interface CsvReader extends JsonlReader {
   readonly columns: readonly string[];
 }
 
+/** As many as a Parquet file may have: each row becomes an object of so many fields. */
+const MAX_COLUMNS = 2000;
+
 const DELIMITERS = [",", "\t", ";"] as const;
 
 /** The delimiter of a header: the most frequent one outside quotes; undefined if there is none. */
@@ -89,6 +92,9 @@ export function createCsvReader(options: JsonlOptions = {}): CsvReader {
   function readRow(cells: readonly string[]): JsonlLine[] {
     if (cells.every((cell) => cell === "") && cells.length <= 1) return [];
     if (columns === undefined) {
+      if (cells.length > MAX_COLUMNS) {
+        throw refuse(`${name} has ${cells.length} columns; at most ${MAX_COLUMNS} are read, so leave some out`);
+      }
       columns = cells.map((cell) => cell.trim());
       const twice = columns.find((column, at) => column !== "" && columns!.indexOf(column) !== at);
       if (twice !== undefined)

@@ -5,7 +5,7 @@
 import { TrimtabError } from "../errors.ts";
 import { joinBytes } from "./join-bytes.ts";
 import type { JsonlLine, JsonlOptions, JsonlReader } from "./jsonl.ts";
-import { parseStrictJson } from "./strict-json.ts";
+import { parseStrictJson, RECORD_JSON } from "./strict-json.ts";
 
 export interface JsonListOptions extends JsonlOptions {
   /** The member whose value is the list. */
@@ -62,7 +62,7 @@ export function createJsonListReader(options: JsonListOptions): JsonlReader {
 
   function membersWith(end: string): Record<string, unknown> {
     const text = textOf(members.subarray(0, filled), "its first members") + end;
-    return parseStrictJson(text, name, "invalid_file") as Record<string, unknown>;
+    return parseStrictJson(text, name, "invalid_file", RECORD_JSON) as Record<string, unknown>;
   }
 
   function keep(byte: number): void {
@@ -92,7 +92,7 @@ export function createJsonListReader(options: JsonListOptions): JsonlReader {
     ofList += 1;
     if (entries > maxLines) throw refuse(`has more than ${maxLines} entries; split it`);
     const what = `entry ${entries} of ${name}`;
-    const entry = parseStrictJson(textOf(bytes, `entry ${entries}`), what, "invalid_file");
+    const entry = parseStrictJson(textOf(bytes, `entry ${entries}`), what, "invalid_file", RECORD_JSON);
     return { number: entries, value: join(entry, before) };
   }
 
@@ -129,7 +129,7 @@ export function createJsonListReader(options: JsonListOptions): JsonlReader {
     if (!counts) return;
     if (byte === COLON && depth === 1) {
       const text = textOf(members.subarray(...string), "the name of a member");
-      key = parseStrictJson(text, name, "invalid_file") as string;
+      key = parseStrictJson(text, name, "invalid_file", RECORD_JSON) as string;
     } else if (byte === OPEN_LIST && depth === 2 && key === list && !hasList) {
       hasList = true;
       depth = 1;

@@ -5,7 +5,7 @@
 import { TrimtabError } from "../errors.ts";
 import { joinBytes } from "./join-bytes.ts";
 import type { JsonlLine, JsonlOptions, JsonlReader } from "./jsonl.ts";
-import { parseStrictJson } from "./strict-json.ts";
+import { parseStrictJson, RECORD_JSON } from "./strict-json.ts";
 
 const [QUOTE, BACKSLASH, COMMA] = [0x22, 0x5c, 0x2c];
 const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d];
@@ -51,7 +51,7 @@ export function createJsonValuesReader(options: JsonlOptions = {}): JsonlReader 
     } catch (error) {
       throw refuse(`is not UTF-8 in entry ${values}; save it as UTF-8`, error);
     }
-    return { number: values, value: parseStrictJson(text, `entry ${values} of ${name}`, "invalid_file") };
+    return { number: values, value: parseStrictJson(text, `entry ${values} of ${name}`, "invalid_file", RECORD_JSON) };
   }
 
   /** Whether the byte is the last one of the current value. */

@@ -5,7 +5,7 @@
 
 import { TrimtabError } from "../errors.ts";
 import { joinBytes } from "./join-bytes.ts";
-import { parseStrictJson } from "./strict-json.ts";
+import { parseStrictJson, RECORD_JSON } from "./strict-json.ts";
 
 export interface JsonlOptions {
   /** The file's name in error messages; "the file" by default. */
@@ -70,7 +70,7 @@ export function createJsonlReader(options: JsonlOptions = {}): JsonlReader {
     }
     if (text.trim() === "") return [];
     values += 1;
-    return [{ number: lines, value: parseStrictJson(text, `line ${lines} of ${name}`, "invalid_file") }];
+    return [{ number: lines, value: parseStrictJson(text, `line ${lines} of ${name}`, "invalid_file", RECORD_JSON) }];
   }
 
   return {

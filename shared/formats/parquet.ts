@@ -176,6 +176,7 @@ export async function openParquet(file: AsyncBuffer, options: ParquetOptions): P
             ...{ file, metadata, columns: wanted, rowStart, rowEnd, useOffsetIndex: true },
             compressors: compressorsWithin(take),
             onChunk: (chunk) => read.add(chunk),
+            parsers: { stringFromBytes },
           });
         } catch (error) {
           throw damaged(error);
@@ -206,6 +207,18 @@ function compressorsWithin(room: (length: number) => Uint8Array): Compressors {
     GZIP: (input, length) => gunzipSync(input, { out: room(length) }),
     ZSTD: (input, length) => unpackZstd(input, room(length)),
   };
+}
+
+const UTF8 = new TextDecoder("utf-8", { fatal: true });
+
+/** Bytes that are no text become an object, which no reader takes for one; they are not kept. */
+function stringFromBytes(bytes: Uint8Array | null | undefined): unknown {
+  if (bytes == null) return undefined;
+  try {
+    return UTF8.decode(bytes);
+  } catch {
+    return { "bytes that are not UTF-8": bytes.byteLength };
+  }
 }
 
 /** About the bytes of a row's texts and numbers. */

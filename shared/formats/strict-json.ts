@@ -1,26 +1,41 @@
 import { type ErrorCode, messageOf, TrimtabError } from "../errors.ts";
 import { LIMITS } from "../limits.ts";
 
+export interface StrictJsonOptions {
+  /** The most levels of lists and objects; any number by default. */
+  readonly maxDepth?: number;
+  /** Whether to reject halves of characters, which are read as another character otherwise. */
+  readonly wholeCharacters?: boolean;
+}
+
+/** For the records of datasets: what is trained on is what was written, and it is read by recursion. */
+export const RECORD_JSON: StrictJsonOptions = { maxDepth: LIMITS.jsonNesting, wholeCharacters: true };
+
 /**
- * `JSON.parse` that rejects duplicate keys, halves of characters, and what is nested too deep to be read by recursion.
+ * `JSON.parse` that rejects duplicate keys, and what `options` say.
  *
  * The built-in parser silently keeps the last of two equal keys, so two readers of one file can see different
  * contents. Throws `code`, naming the key; `what` describes the text ("the header of model.safetensors").
  */
-export function parseStrictJson(text: string, what: string, code: ErrorCode): unknown {
+export function parseStrictJson(
+  text: string,
+  what: string,
+  code: ErrorCode,
+  { maxDepth = Number.POSITIVE_INFINITY, wholeCharacters = false }: StrictJsonOptions = {},
+): unknown {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (error) {
     throw new TrimtabError(code, `${what} is not valid JSON: ${messageOf(error)}`, { cause: error });
   }
-  const lone = findLoneSurrogate(text);
+  const lone = wholeCharacters ? findLoneSurrogate(text) : undefined;
   if (lone !== undefined) {
     throw new TrimtabError(code, `${what} has half of a character, ${lone}, which no text can hold; remove it`);
   }
   const { duplicate, depth } = scan(text);
-  if (depth > LIMITS.jsonNesting) {
-    const most = `at most ${LIMITS.jsonNesting} levels of lists and objects are read`;
+  if (depth > maxDepth) {
+    const most = `at most ${maxDepth} levels of lists and objects are read`;
     throw new TrimtabError(code, `${what} is nested ${depth} levels deep; ${most}`);
   }
   if (duplicate !== undefined) {

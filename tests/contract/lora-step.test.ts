@@ -133,7 +133,8 @@ describe("the graph of a training step", () => {
 
   it("has as many as backpropagation needs if everything is trained", () => {
     const full = attached({ type: "full" }, { config, weights, seed: 7 });
-    // Forward 7 linears and 2 for attention; backward two for each of these nine; the head once forward, twice backward.
-    expect(countProducts(full)).toBe(config.layers * (9 + 18) + 3);
+    // Forward 7 linears and 2 for attention; backward two for each of these nine; the head once forward,
+    // and on the way back, where a trained head computes its logits again, three times.
+    expect(countProducts(full)).toBe(config.layers * (9 + 18) + 4);
   });
 });

@@ -14,11 +14,11 @@ const lab = await openEditLab({
   executor: createOnnxRuntimeExecutor({ threads: 1 }),
   ...{ seed: 1, layers: SEQUENCE_LAYERS, prefixes: 5, statisticsTokens: 30_000 },
 });
-const facts = await lab.facts(100);
+const facts = await lab.facts(60);
 afterAll(() => lab.close());
 
 it("ROME edits one fact at a time", { timeout: 900_000 }, async () => {
-  const { efficacy, paraphrase, neighbourhood } = await measureAlone(lab, facts.slice(0, 50), ROME);
+  const { efficacy, paraphrase, neighbourhood } = await measureAlone(lab, facts.slice(0, 40), ROME);
   // Over 200 facts 97.5, 88.8 and 98.0 %.
   expect(efficacy).toBeGreaterThanOrEqual(0.94);
   expect(paraphrase).toBeGreaterThanOrEqual(0.82);
@@ -26,20 +26,22 @@ it("ROME edits one fact at a time", { timeout: 900_000 }, async () => {
 });
 
 it("the default edits all of them at once", { timeout: 900_000 }, async () => {
-  expect(facts).toHaveLength(100);
+  expect(facts).toHaveLength(60);
   const setting = { ...sequenceSetting("memit"), batchSize: facts.length };
   const [point] = await measureSequence(lab, facts, setting, { every: 1 });
+  // Over 100 facts 97, 86 and 89.9 %, with 0.7 % more loss on texts that state no fact.
   expect(point!.efficacy).toBeGreaterThanOrEqual(0.95);
-  expect(point!.paraphrase).toBeGreaterThanOrEqual(0.7);
+  expect(point!.paraphrase).toBeGreaterThanOrEqual(0.8);
   expect(point!.neighbourhood).toBeGreaterThanOrEqual(0.85);
   expect(point!.base_loss_change).toBeLessThan(0.02);
 });
 
 it("the default edits one batch after the other", { timeout: 900_000 }, async () => {
-  const setting = { ...sequenceSetting("memit"), normScaling: true, refine: 12, batchSize: 25 };
-  const [point] = await measureSequence(lab, facts.slice(0, 50), setting, { every: 2 });
+  const setting = { ...sequenceSetting("memit"), normScaling: true, refine: 10, batchSize: 20 };
+  const [point] = await measureSequence(lab, facts.slice(0, 40), setting, { every: 2 });
+  // Over 50 facts in batches of 25 98, 94 and 95.2 %, with 0.5 % more loss.
   expect(point!.efficacy).toBeGreaterThanOrEqual(0.92);
-  expect(point!.paraphrase).toBeGreaterThanOrEqual(0.65);
-  expect(point!.neighbourhood).toBeGreaterThanOrEqual(0.85);
+  expect(point!.paraphrase).toBeGreaterThanOrEqual(0.8);
+  expect(point!.neighbourhood).toBeGreaterThanOrEqual(0.88);
   expect(point!.base_loss_change).toBeLessThan(0.02);
 });

@@ -101,7 +101,7 @@ function drawn({ sequences, batch: size }: MeasuredSequences): string {
         points: points.map((point) => ({ x: point.facts, y: of(point), label: `${point.facts} facts` })),
       })),
     });
-  return stackedCharts([
+  return stackedCharts("Edits in sequence", [
     chart("efficacy", "Efficacy of all facts so far", [0, 1], ({ efficacy }) => efficacy),
     chart("paraphrase", "Paraphrases", [0, 1], ({ paraphrase }) => paraphrase),
     chart("locality", "Neighbours that stay", [0, 1], ({ neighbourhood }) => neighbourhood),

@@ -1,6 +1,6 @@
 /**
  * `npm run eval:forgetting`: what training on the sailor's chats takes of what the embedded base knew, alone, with rehearsal and with
- * elastic weight consolidation, over three seeds, as the rows of the table in docs/training.md.
+ * elastic weight consolidation, over three seeds, as the rows of the table in docs/training/keeping.md.
  */
 import { type Kept, SAILOR, sailorRun } from "./support/forgetting-effects.ts";
 

@@ -48,6 +48,24 @@ describe("the first problem of a value, with its field", () => {
   });
 });
 
+describe("of a union, the branch that got furthest", () => {
+  const id = z.int().min(0);
+  const schema = z.object({
+    of: z.union([z.string(), z.array(z.string()).max(3), z.array(id).max(4), z.array(z.array(id)).max(3)]),
+  });
+  test.each<[unknown, string, string]>([
+    [["a", "b", "c", "d"], "of", "must have at most 3 entries"],
+    [[[1], [2], [3], [4]], "of", "must have at most 3 entries"],
+    [[1, 2, "c"], "of[2]", "must be a number"],
+    [[1, -1], "of[1]", "must be at least 0"],
+    [["a", "b", 3], "of[2]", "must be a string"],
+    [[[1], [2, 2.5]], "of[1][1]", "must be an integer"],
+    [[[1], 2], "of[1]", "must be a list"],
+  ])("%j", (of, field, problem) => {
+    expect(wordIssue(schema.safeParse({ of }).error!, { of })).toEqual({ field, problem });
+  });
+});
+
 test("unions that a field tells apart are left whole", () => {
   const kind = z.discriminatedUnion("type", [z.object({ type: z.literal("x") })]);
   const [issue] = issues(kind, { type: "y" });

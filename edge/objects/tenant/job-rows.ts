@@ -99,15 +99,7 @@ export interface NewJob {
  */
 export function addJob(db: Database, job: NewJob, now: number): JobRow {
   const { request } = job;
-  if (isTrained(job.method)) {
-    const { training_file: training, validation_file: validation, mixture, validation_files: measured } = request;
-    const at = {
-      ...(mixture === undefined ? {} : { training: "training_file[0]" }),
-      ...(measured === undefined ? {} : { validation: "validation_file[0]" }),
-    };
-    requireDatasets(db, job.method, { training, validation: validation ?? null, at });
-    requireOfOneKind(db, job.method, { mixture, measured });
-  }
+  if (isTrained(job.method)) requireJobFiles(db, job.method, request);
   const models = jobModels(db, modelsNamedByJob(job.method), job.base);
   const used = models.map(({ artefact }) => artefact);
   requireSettled(db, job.parent === undefined ? used : [...used, job.parent.artefact]);
@@ -139,6 +131,17 @@ export function addJob(db: Database, job: NewJob, now: number): JobRow {
   );
   addJobEvals(db, job.id, job.evals ?? []);
   return requireJob(db, job.id);
+}
+
+/** Throws what `addJob` does for the files of a request that a method cannot use. */
+export function requireJobFiles(db: Database, method: Method, request: CreateJob): void {
+  const { training_file: training, validation_file: validation, mixture, validation_files: measured } = request;
+  const at = {
+    ...(mixture === undefined ? {} : { training: "training_file[0]" }),
+    ...(measured === undefined ? {} : { validation: "validation_file[0]" }),
+  };
+  requireDatasets(db, method, { training, validation: validation ?? null, at });
+  requireOfOneKind(db, method, { mixture, measured });
 }
 
 /** Throws what `addJob` does for files that do not suit a method. */

@@ -1,4 +1,5 @@
 import { EvalRun } from "../../../shared/api/eval-runs.ts";
+import { DeletedEval } from "../../../shared/api/evals.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import type { ApiClient } from "../../start/api-client.ts";
 import { barLine } from "../edit/watch.ts";
@@ -26,14 +27,21 @@ export async function runEval(
   { model, delta = [], steering, wait = true, json }: RunEvalOptions,
   { progress, now, sleep }: Pick<CliEffects, "progress" | "now" | "sleep">,
 ): Promise<{ readonly text: string; readonly succeeded: boolean }> {
-  const { id, source } = await evalToRun(client, name);
-  const data_source = {
-    ...source,
+  const asked = {
     model,
     ...(delta.length === 0 ? {} : { deltas: delta.map(deltaOf) }),
     ...(steering === undefined ? {} : { steering: steeringOf(steering) }),
   };
-  let run = await client.post(`/v1/evals/${id}/runs`, { data_source }, EvalRun);
+  const { id, source, isNew = false } = await evalToRun(client, name);
+  let run: EvalRun;
+  try {
+    run = await client.post(`/v1/evals/${id}/runs`, { data_source: { ...source, ...asked } }, EvalRun);
+  } catch (error) {
+    // An eval whose only run was refused is of no use to anybody. Without a reply, the run may be under way.
+    const isRefused = error instanceof TrimtabError && error.code !== "internal_error";
+    if (isNew && isRefused) await client.delete(`/v1/evals/${id}`, DeletedEval).catch(() => undefined);
+    throw error;
+  }
   let written = Number.NEGATIVE_INFINITY;
   while (wait && (run.status === "queued" || run.status === "in_progress")) {
     await sleep(POLL_MS);

@@ -7,6 +7,8 @@ import { messageOf, TrimtabError } from "../../../shared/errors.ts";
 import type { ApiClient } from "../../start/api-client.ts";
 
 const PAGE = 100;
+/** A file may begin as ids do, and has a period or a path in its name. */
+const EVAL_ID = /^eval_[A-Za-z0-9]+$/;
 
 type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -14,6 +16,8 @@ export interface EvalToRun {
   readonly id: string;
   /** Without a model. */
   readonly source: JsonObject;
+  /** Whether it was created for this run. */
+  readonly isNew?: boolean;
 }
 
 const EvalFile = z.looseObject({ data_source: z.looseObject({ type: z.string() }) });
@@ -24,7 +28,7 @@ const EvalFile = z.looseObject({ data_source: z.looseObject({ type: z.string() }
  * @throws TrimtabError invalid_request for what is none of them, and for an eval without a run that could be repeated
  */
 export async function evalToRun(client: ApiClient, name: string): Promise<EvalToRun> {
-  if (name.startsWith("eval_")) return ownEval(client, name);
+  if (EVAL_ID.test(name)) return ownEval(client, name);
   const { data: suites } = await client.get("/v1/evals/suites", EvalSuites);
   if (suites.some((suite) => suite.name === name)) return suiteEval(client, name);
   return fileEval(
@@ -56,7 +60,7 @@ async function suiteEval(client: ApiClient, suite: string): Promise<EvalToRun> {
     more = page.has_more && page.last_id !== null;
     after = `&after=${page.last_id}`;
   }
-  return { id: (await client.post("/v1/evals", { suite }, Eval)).id, source };
+  return { id: (await client.post("/v1/evals", { suite }, Eval)).id, source, isNew: true };
 }
 
 async function fileEval(client: ApiClient, path: string, suites: readonly string[]): Promise<EvalToRun> {
@@ -70,5 +74,5 @@ async function fileEval(client: ApiClient, path: string, suites: readonly string
     throw new TrimtabError("invalid_request", message, { param: "eval", cause: error });
   }
   const { data_source: source, ...rest } = body;
-  return { id: (await client.post("/v1/evals", rest, Eval)).id, source };
+  return { id: (await client.post("/v1/evals", rest, Eval)).id, source, isNew: true };
 }

@@ -12,13 +12,20 @@ const LONGEST = 100_000;
 /**
  * A record as one of the kinds that its file is of, or whose columns it has; else all its texts, one after the other. An `item`,
  * as evaluations wrap records, is looked into.
+ *
+ * @param format the id of the line format that the file was said to have
  */
-export function readHeldOut(value: unknown, place: RecordPlace, kinds: readonly DatasetKindName[]): ReadRecord {
+export function readHeldOut(
+  value: unknown,
+  place: RecordPlace,
+  kinds: readonly DatasetKindName[],
+  format?: string,
+): ReadRecord {
   const record = isRecord(value) && isRecord(value.item) ? value.item : value;
   const known = isRecord(record) ? DATASET_KIND_NAMES.filter((name) => datasetKind(name).recognises(record)) : [];
   for (const name of kinds.length > 0 ? kinds : known) {
     try {
-      return datasetKind(name).read(record, place);
+      return datasetKind(name).read(record, place, format);
     } catch (error) {
       if (!(error instanceof TrimtabError)) throw error;
     }

@@ -16,8 +16,27 @@ export function conversation({ id, name, key }: { id: string; name: string; key:
     name,
     keys: [key],
     columns: BESIDE_CONVERSATIONS,
-    read: (columns) => chatExample(withSystem(columns, readMessages(columns, key)), readTools(columns)),
+    read(columns) {
+      const messages = readMessages(columns, key);
+      refuseMedia(columns, key, messages);
+      return chatExample(withSystem(columns, messages), readTools(columns));
+    },
   };
+}
+
+/** What LLaVA and others put into a text where an image belongs, and the columns that hold it. */
+const MEDIA = /<(image|video|audio)>/;
+
+/** A conversation about an image would teach to answer without seeing it. */
+function refuseMedia(columns: Columns, key: string, messages: readonly TrainingMessage[]): void {
+  for (const [at, { content }] of messages.entries()) {
+    const medium = MEDIA.exec(content)?.[1];
+    if (medium === undefined) continue;
+    const column = [medium, `${medium}s`].find((name) => columns.has(name));
+    if (column === undefined) continue;
+    const problem = `stands for the ${medium} in \`${column}\`, but only text can be trained on; remove the record`;
+    throw columns.error(`${key}[${at}]`, `<${medium}> ${problem}`);
+  }
 }
 
 /** The conversation with the record's own system text first, unless it begins with one. */

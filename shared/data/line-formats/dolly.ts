@@ -1,4 +1,4 @@
 import { instructed } from "./instructed.ts";
 
-/** Dolly: `{"instruction", "context", "response"}`. */
-export const dolly = instructed({ id: "dolly", name: "Dolly", about: "context", answer: "response" });
+/** Dolly: `{"instruction", "context", "response"}`; GPTeacher calls the context `input`. */
+export const dolly = instructed({ id: "dolly", name: "Dolly", about: ["context", "input"], answer: "response" });

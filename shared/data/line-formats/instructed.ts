@@ -5,8 +5,8 @@ import type { LineFormat } from "./format.ts";
 interface InstructedNames {
   readonly id: string;
   readonly name: string;
-  /** The columns of what the instruction is about, and of its answer. */
-  readonly about: string;
+  /** The columns of what the instruction is about, any of which a collection may have, and of its answer. */
+  readonly about: readonly string[];
   readonly answer: string;
 }
 
@@ -16,9 +16,12 @@ export function instructed({ id, name, about, answer }: InstructedNames): LineFo
     id,
     name,
     keys: ["instruction", answer],
-    columns: [about, "system", "system_prompt", "history"],
+    columns: [...about, "system", "system_prompt", "history"],
     read(columns) {
-      const instruction = instructionWith(columns.text("instruction"), columns.optionalText(about));
+      const instruction = about.reduce(
+        (asked, column) => instructionWith(asked, columns.optionalText(column)),
+        columns.text("instruction"),
+      );
       return chatExample([
         ...["system", "system_prompt"].flatMap((column) => systemTurn(columns.optionalText(column))),
         ...history(columns),

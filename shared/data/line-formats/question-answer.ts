@@ -1,9 +1,11 @@
 import type { Columns } from "../columns.ts";
-import { assistantTurn, chatExample, systemTurn, type TrainingMessage, userTurn } from "../example.ts";
+import { assistantTurn, chatExample, instructionWith, systemTurn, type TrainingMessage, userTurn } from "../example.ts";
 import { holdsMessages, readMessages } from "../messages.ts";
 import type { LineFormat } from "./format.ts";
 
 const SYSTEM = ["system", "system_prompt"];
+/** What the question is about, such as the tables that a query in SQL is to be written for. */
+const ABOUT = "context";
 
 interface PairNames {
   readonly id: string;
@@ -12,14 +14,14 @@ interface PairNames {
   readonly keys: readonly [question: string, answer: string];
 }
 
-/** One question and one answer in columns of these names, as a chat; with an optional system text. */
+/** One question and one answer in columns of these names, as a chat; with optional texts of the system and of what the question is about. */
 export function questionAnswer({ id, name, keys }: PairNames): LineFormat {
   const [question, answer] = keys;
   return {
     id,
     name,
     keys,
-    columns: SYSTEM,
+    columns: [...SYSTEM, ABOUT],
     read(columns) {
       const system = SYSTEM.flatMap((column) => systemTurn(columns.optionalText(column)));
       return chatExample([...system, ...asked(columns, question), ...answered(columns, answer)]);
@@ -29,8 +31,14 @@ export function questionAnswer({ id, name, keys }: PairNames): LineFormat {
 
 /** Either side may be a conversation, as in OpenAI's evals; no turn of the question is trained on. */
 function asked(columns: Columns, question: string): TrainingMessage[] {
-  if (!holdsMessages(columns.take(question))) return [userTurn(columns.text(question))];
+  if (!holdsMessages(columns.take(question)))
+    return [userTurn(instructionWith(columns.text(question), about(columns)))];
   return readMessages(columns, question).map((turn) => (turn.role === "assistant" ? { ...turn, weight: 0 } : turn));
+}
+
+/** Collections to look answers up in have lists of documents there, which are left out. */
+function about(columns: Columns): string | undefined {
+  return typeof columns.peek(ABOUT) === "string" ? columns.text(ABOUT) : undefined;
 }
 
 function answered(columns: Columns, answer: string): TrainingMessage[] {

@@ -67,6 +67,9 @@ export function followsStrictly(text: string, instruction: Instruction): boolean
   return strip(text) !== "" && BY_NAME.get(instruction.kind)!.follows(text, instruction);
 }
 
+/** How many texts `followsLoosely` looks at. */
+export const VARIANTS = 8;
+
 /**
  * Whether the text, or one of its variants, follows an instruction: without its first line, its last line or both, which often are
  * phrases around the answer, each also without asterisks. IFEval's eight variants.

@@ -81,8 +81,8 @@ function* candidates(text: string): Generator<Candidate> {
     if (previous !== undefined && word[1] <= found[0]) yield previous;
     word = found;
     const end = match.index + 1;
-    const context = text.slice(...word) + match[0] + match.groups!["after"];
-    previous = { end, next: match.indices!.groups!["next"]?.[0], context };
+    const context = text.slice(...word) + match[0] + match.groups!.after;
+    previous = { end, next: match.indices!.groups!.next?.[0], context };
   }
   if (previous !== undefined) yield previous;
 }

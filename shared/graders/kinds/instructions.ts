@@ -5,7 +5,7 @@ import {
   parseInstruction,
   publishedInstructions,
 } from "../../evaluation/instructions/published.ts";
-import { followsLoosely, followsStrictly, Instruction } from "../../evaluation/instructions/registry.ts";
+import { followsLoosely, followsStrictly, Instruction, VARIANTS } from "../../evaluation/instructions/registry.ts";
 import { LIMITS } from "../../limits.ts";
 import type { Flaw } from "../errors.ts";
 import { flawed, type GradeContext, graderKind } from "../kind.ts";
@@ -71,12 +71,22 @@ export const instructions = graderKind({
     if ("flaw" in text) return flawed(text.flaw);
     const asked = instructionsOf(grader, context);
     if ("flaw" in asked) return flawed(asked.flaw);
+    requireBounded(grader, text.text.length * asked.list.length, context.at);
     const follows = grader.mode === "loose" ? followsLoosely : followsStrictly;
     const followed = asked.list.filter((instruction) => follows(text.text, instruction)).length;
     const share = followed / asked.list.length;
     return { score: grader.score === "all" ? Number(share === 1) : share, usage: [] };
   },
 });
+
+/** Verdicts take time by the text's length, some of them a microsecond or two a character. */
+function requireBounded({ mode }: InstructionsGrader, length: number, at: string): void {
+  const work = length * (mode === "loose" ? VARIANTS : 1);
+  if (work <= LIMITS.instructionWork) return;
+  const times = mode === "loose" ? `, times ${VARIANTS} variants` : "";
+  const message = `\`${at}\`: the text's characters, times the instructions${times}, are ${work}, and may be ${LIMITS.instructionWork}. Shorten the text, or judge it by fewer instructions at a time.`;
+  throw new TrimtabError("invalid_request", message, { param: at });
+}
 
 type Asked = { readonly list: readonly Instruction[] } | { readonly flaw: Flaw };
 

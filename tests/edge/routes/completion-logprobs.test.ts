@@ -21,7 +21,7 @@ describe("logprobsOf", () => {
     expect(logprobsOf({ scores, offset: 10 })).toEqual({
       tokens: [" the", " é", "🙂", "x"],
       token_logprobs: [-1, -1, -1, -1],
-      top_logprobs: [{}, {}, {}, {}],
+      top_logprobs: [{ " the": -1 }, { " é": -1 }, { "🙂": -1 }, { x: -1 }],
       text_offset: [10, 14, 16, 17],
     });
   });
@@ -35,13 +35,20 @@ describe("logprobsOf", () => {
     });
   });
 
+  it("lists a token of the text even where it is not among the likeliest", () => {
+    const likeliest = { id: 9, token: " b", bytes: utf8(" b"), logprob: -0.5 };
+    const scores = [score(" a", utf8(" a"), [likeliest]), score(" c")];
+    expect(logprobsOf({ scores, offset: 0 })!.top_logprobs).toEqual([{ " b": -0.5, " a": -1 }, { " c": -1 }]);
+  });
+
   it("keeps every alternative, also where two have one text", () => {
     const top = [
       { id: 5, token: " a", bytes: utf8(" a"), logprob: -1 },
       { id: 6, token: " a", bytes: utf8(" a"), logprob: -2 },
       { id: 7, token: "__proto__", bytes: utf8("__proto__"), logprob: -3 },
     ];
-    const [alternatives] = logprobsOf({ scores: [score(" a", utf8(" a"), top)], offset: 0 })!.top_logprobs;
+    const own = { ...score(" a", utf8(" a"), top), id: 5 };
+    const [alternatives] = logprobsOf({ scores: [own], offset: 0 })!.top_logprobs;
     expect(Object.entries(alternatives!)).toEqual([
       [" a", -1],
       ["token_id:6", -2],

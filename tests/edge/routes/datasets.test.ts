@@ -184,3 +184,18 @@ describe("POST /v1/datasets/fix", () => {
     expect(after.data).toHaveLength(before.data.length);
   });
 });
+
+it("reads a file as its upload said, and says the same of what it makes", async () => {
+  const texts = ["one", "two", "two"].map((text) => ({ ...chat("q", "a"), text }));
+  const file = await api.dataset(key, texts, "text");
+  const report = await inspect({ file, validation_file: await api.dataset(key, texts.slice(0, 1), "text") });
+  expect(report).toMatchObject({ layouts: { text: 3 }, duplicates: { exact: { lines: 1 } } });
+  expect(report.contamination).toMatchObject([{ training_lines: 1 }]);
+  const { examples } = await preview({ file, model: "reader", lines: 1 });
+  expect(examples[0]!.sequences[0]!.segments.map(({ text }) => text).join("")).toContain("one");
+  const { result, kept } = await fix({ file, drop: ["exact-duplicates"] });
+  expect(kept).toBe(2);
+  expect(await api.call("GET", `/v1/files/${result}`, { key })).toMatchObject({
+    dataset: { said_format: "text", formats: [{ format: "text", examples: 2 }] },
+  });
+});

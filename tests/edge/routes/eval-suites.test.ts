@@ -99,6 +99,20 @@ describe("a suite", () => {
     ]);
   });
 
+  it("that compares choices is refused what it would leave unused", async () => {
+    const of = await suiteEval("test_choosing");
+    await post("/v1/steering/presets", { name: "calm", steering: { guidance: { scale: 1.5 } } });
+    await post("/v1/aliases", { id: "steered", model, steering: "calm" });
+    for (const [unused, param] of [
+      [{ sampling_params: { temperature: 1 } }, "data_source.sampling_params"],
+      [{ steering: "calm" }, "data_source.steering"],
+      [{ model: "steered" }, "data_source.steering"],
+    ] as const) {
+      const body = { data_source: { type: "suite", model, ...unused } };
+      expect(await api.refusal("POST", `/v1/evals/${of.id}/runs`, { key, body })).toMatchObject({ status: 400, param });
+    }
+  });
+
   it.each(SUITES.map(({ name }) => name))("that ships runs whole: %s", async (suite) => {
     const of = await suiteEval(suite);
     const data_source = { type: "suite", model };
@@ -184,6 +198,17 @@ describe("a job", () => {
       expect(page).toContain(text);
     await api.call("DELETE", `/v1/evals/${of}`, { key });
     expect((await api.call<Job>("GET", `${JOBS}/${made.id}`, { key })).evals).toEqual(done.evals);
+  });
+
+  it("on an alias with a preset is measured without it, as its result is", async () => {
+    await post("/v1/steering/presets", { name: "loud", steering: { guidance: { scale: 1.5 } } });
+    await post("/v1/aliases", { id: "loud-bot", model, steering: "loud" });
+    const made = await post<Job>(JOBS, { ...job(["test_shouting", "test_choosing"]), model: "loud-bot" });
+    for (const { eval_id: of, before_run: before } of made.evals!) {
+      const run = await api.call<EvalRun>("GET", `/v1/evals/${of}/runs/${before}`, { key });
+      expect([run.model, run.steering]).toEqual([model, undefined]);
+    }
+    await post(`${JOBS}/${made.id}/cancel`, {});
   });
 
   it("that is cancelled has no comparison, and says why", async () => {

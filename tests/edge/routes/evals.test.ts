@@ -344,6 +344,39 @@ describe("a run", () => {
     expect((await client.evals.runs.list(of.id)).data).toEqual([]);
   });
 
+  it.each([
+    ["jsonl", JSON.stringify({ item: good, sample: "AHOY" }), "Line 1 of samples.jsonl: its sample is not an object."],
+    [
+      "csv",
+      `item,sample\n"{""word"":""a""}","{""output_text"":"\n`,
+      "Row 1 of samples.csv: its sample is not an object.",
+    ],
+    [
+      "jsonl",
+      JSON.stringify({ item: good, sample: { output_text: 5 } }),
+      "Line 1 of samples.jsonl: `sample.output_text` must be a string.",
+    ],
+    [
+      "jsonl",
+      JSON.stringify({ item: good, sample: { choices: "AHOY" } }),
+      "Line 1 of samples.jsonl: `sample.choices` must be a list.",
+    ],
+    [
+      "jsonl",
+      JSON.stringify({ item: good, sample: { output_text: null } }),
+      "Line 1 of samples.jsonl: its `sample` is empty; write it as `output_text`, or as `choices` as a chat reply has them.",
+    ],
+  ])("refuses a sample that criteria could not read, in a %s file: %s", async (form, text, message) => {
+    const of = await createEval();
+    const file = await client.files.create({
+      file: await toFile(Buffer.from(text), `samples.${form}`),
+      purpose: "evals",
+    });
+    const data_source = { type: "jsonl", source: { type: "file_id", id: file.id } };
+    const refusal = await api.refusal("POST", `/v1/evals/${of.id}/runs`, { key, body: { data_source } });
+    expect(refusal).toMatchObject({ status: 400, param: "data_source.source.id", message });
+  });
+
   it("goes on where an item cannot be measured, and says which and why", async () => {
     const of = await createEval();
     const done = await run(of.id, completions(content(good, { word: "ahoy" }, good)));
@@ -407,6 +440,18 @@ describe("a run", () => {
       status: "failed",
       error: { code: "model_not_found", message: "It is gone." },
     });
+  });
+
+  it("fails whole where no reply could have the format that it asks for, and names the field", async () => {
+    const of = await createEval();
+    engine.script = function* ({ format }) {
+      yield { type: "error", code: "invalid_request", message: "type at #: is none", param: format!.param };
+    };
+    const schema = { type: "foo" };
+    const response_format = { type: "json_schema" as const, json_schema: { name: "x", schema } };
+    const done = await run(of.id, { ...completions(content(good, good)), sampling_params: { response_format } });
+    const message = "`data_source.sampling_params.response_format`: type at #: is none";
+    expect(done).toMatchObject({ status: "failed", error: { code: "invalid_request", message } });
   });
 
   it("is canceled within the items under way, and its results stay", async () => {

@@ -55,8 +55,12 @@ const ROUTES: Readonly<Record<string, { tuned: boolean; body: (model: string) =>
 };
 /** Aliases point to models, not to other aliases. */
 const OF_ALIASES = ["/v1/aliases", "/v1/aliases/{alias}"];
-/** They need an Engine that answers, or a model that judges: tests of their own name models in them. */
-const ELSEWHERE = ["/v1/steering/sweep", "/v1/rewards", "/v1/labeling/projects/{project_id}/judge"];
+/** They need an Engine that answers, a model that judges, or read with its tokenizer: tests of their own name models in them. */
+const ELSEWHERE = [
+  ...["/v1/steering/sweep", "/v1/rewards", "/v1/labeling/projects/{project_id}/judge"],
+  ...["/v1/datasets/fix", "/v1/datasets/inspect", "/v1/datasets/preview"],
+  ...["/tokenize", "/detokenize", "/v1/tokenize", "/v1/detokenize"],
+];
 
 interface Document {
   readonly paths: Record<string, { post?: { requestBody?: { content: Record<string, { schema: Schema }> } } }>;

@@ -277,7 +277,8 @@ describe("successive halving", () => {
     await trainer.checkpoint(again, 2, new Uint8Array(1));
     // Nothing was measured: there is nothing to compare.
     await release(again, "rung");
-    const job = await until(made.id, ({ trials }) => trials![1]!.status === "failed");
+    const job = await until(made.id, ({ trials }) => trials![1]!.reason !== null);
+    expect(job.trials![1]!.status).toBe("failed");
     expect(job.trials![1]!.reason).toContain('did not report "valid_loss" until step 2');
     expect((await api.call<Job>("POST", `${path}/${made.id}/cancel`, { key })).trials).toMatchObject([
       { status: "cancelled" },
@@ -492,6 +493,23 @@ describe("trials of different kinds", () => {
     expect(first.method).toMatchObject({ supervised: { peft: { type: "lora" }, hyperparameters: { n_epochs: 2 } } });
     expect(second.method).toMatchObject({ supervised: { peft: { type: "ia3" }, hyperparameters: { n_epochs: 2 } } });
     await api.call("POST", `${path}/${made.id}/cancel`, { key });
+  });
+
+  it("may be one task alone and several mixed", async () => {
+    const other = await api.dataset(key, [{ prompt: "a", completion: " b" }]);
+    const more = await api.dataset(key, [{ prompt: "c", completion: " d" }]);
+    const mixed = [{ id: other }, { id: more, weight: 2 }];
+    const axes = [{ path: "training_file", values: [other, mixed] }];
+    const made = await create({ axes });
+    expect(await get((await lease()).job)).toMatchObject({ training_file: other });
+    expect(await get((await lease()).job)).toMatchObject({
+      training_file: other,
+      training_files: [{ id: other }, { id: more, weight: 2 }],
+    });
+    expect(await api.refusal("DELETE", `/v1/files/${more}`, { key })).toMatchObject({ status: 409 });
+    await api.call("POST", `${path}/${made.id}/cancel`, { key });
+    const twice = [{ path: "training_file", values: [other, [{ id: other }, { id: other }]] }];
+    expect(await refusal({ axes: twice })).toMatchObject({ param: "method.sweep.axes[0].values[1]" });
   });
 
   it("are drawn by the seed", async () => {

@@ -89,8 +89,9 @@ export class Api {
   }
 
   /** Uploads a dataset and returns the file's id. */
-  async dataset(key: string, lines: readonly unknown[] = CHAT_LINES): Promise<string> {
-    const { id } = await this.call<{ id: string }>("POST", "/v1/files", { key, body: datasetForm(lines) });
+  async dataset(key: string, lines: readonly unknown[] = CHAT_LINES, format?: string): Promise<string> {
+    const path = format === undefined ? "/v1/files" : `/v1/files?format=${format}`;
+    const { id } = await this.call<{ id: string }>("POST", path, { key, body: datasetForm(lines) });
     return id;
   }
 }

@@ -41,7 +41,7 @@ async function dataset(name: string, lines: readonly object[]): Promise<Dataset>
 }
 
 export interface Experiment {
-  readonly type: Exclude<JobType, "edit" | "causal_tracing">;
+  readonly type: Exclude<JobType, "edit" | "causal_tracing" | "synthesize">;
   /** Of the type, without defaults. */
   readonly settings: object;
   readonly training: readonly object[];

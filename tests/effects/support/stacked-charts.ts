@@ -1,5 +1,5 @@
 /** Charts of shared/plot in one picture, each below the other. */
-export function stackedCharts(charts: readonly string[]): string {
+export function stackedCharts(title: string, charts: readonly string[]): string {
   let height = 0;
   let width = 0;
   const placed = charts.map((chart) => {
@@ -9,6 +9,6 @@ export function stackedCharts(charts: readonly string[]): string {
     height += Number(high);
     return chart.replace("<svg ", `<svg y="${at}" `);
   });
-  const head = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}">`;
-  return `${[head, ...placed, "</svg>"].join("\n")}\n`;
+  const head = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-labelledby="charts-title">`;
+  return `${[head, `<title id="charts-title">${title}</title>`, ...placed, "</svg>"].join("\n")}\n`;
 }

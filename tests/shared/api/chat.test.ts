@@ -25,7 +25,7 @@ const NEUTRAL: Readonly<Record<string, { readonly nothing: readonly unknown[]; r
   top_k: { nothing: [0, -1], something: -2 },
   min_p: { nothing: [0], something: 2 },
   repetition_penalty: { nothing: [1], something: 0 },
-  stop: { nothing: ["", [], [""]], something: ["a", "b", "c", "d", "e"] },
+  stop: { nothing: ["", [], [""]], something: Array.from("abcdefghijklmnopq") },
   seed: { nothing: [-1, 2 ** 62], something: 0.5 },
 };
 

@@ -62,6 +62,12 @@ test.each([1, 7, 1000])("zstd is unpacked, in chunks of %i bytes", (step) => {
   expect(read(frames, step)).toEqual({ form: "jsonl", compression: "zstd", values: pairs });
 });
 
+test.each([1, 1000])("zstd whose first frame is to be skipped is unpacked, in chunks of %i bytes", (step) => {
+  const frames = new Uint8Array(readFileSync(join(GOLDEN, "frames.jsonl.zst")));
+  const skipped = Uint8Array.of(0x5e, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3, ...frames);
+  expect(read(skipped, step)).toEqual(read(frames, step));
+});
+
 test.each<[string, Uint8Array, string]>([
   [
     "a workbook",

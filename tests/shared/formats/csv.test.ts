@@ -61,6 +61,7 @@ test.each<[string, string | Uint8Array, string, JsonlOptions?]>([
   ["a quote in a quoted cell", 'a,b\n1,"2"3"\n', "row 1 of d.csv has a quote inside a quoted cell in line 2"],
   ["a NUL character", "a,b\n1,2\n1,\u00002\n", "row 2 of d.csv has a NUL character"],
   ["UTF-16", Uint8Array.from(Buffer.from("a,b\n1,2\n", "utf16le")), "d.csv is not UTF-8 (it looks like UTF-16)"],
+  ["a header of too many columns", `a${",".repeat(2000)}\n`, "d.csv has 2001 columns; at most 2000 are read"],
   ["a column twice", "a,a\n1,2\n", 'd.csv has the column "a" twice; rename one of them'],
   [
     "bytes that are not UTF-8",

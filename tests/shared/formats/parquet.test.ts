@@ -35,6 +35,14 @@ describe("what pyarrow writes is read back", () => {
   });
 });
 
+test("bytes that are no text are not taken for one", async () => {
+  const bytes = golden("chats-none.parquet");
+  const at = Buffer.from(bytes).indexOf('{"a": 1}');
+  bytes[at + 1] = 0xff;
+  const [, second] = await read(bytes);
+  expect(JSON.stringify(second)).toContain('"arguments":{"bytes that are not UTF-8":8}');
+});
+
 test("columns that are not chosen are not read, and null", async () => {
   const rows = await read(golden("chats-snappy.parquet"), (name) => name === "source");
   expect(rows.map(({ value }) => value)).toEqual(chats.map(({ source }) => ({ messages: null, source })));

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { parseStrictJson, quoteName } from "../../../shared/formats/strict-json.ts";
+import { parseStrictJson, quoteName, RECORD_JSON } from "../../../shared/formats/strict-json.ts";
 
 const parse = (text: string) => parseStrictJson(text, "the header", "invalid_model");
 
@@ -40,7 +40,7 @@ test("quoteName escapes and cuts", () => {
 });
 
 describe("what no reader could pass on", () => {
-  const read = (text: string) => parseStrictJson(text, "line 3", "invalid_file");
+  const read = (text: string) => parseStrictJson(text, "line 3", "invalid_file", RECORD_JSON);
 
   test.each(['"\\ud83d"', '["\\uDE00"]', '{"a":"\\ud83dx"}', '"\\ud83d\\ud83d\\ude00"', '"\\\\\\ud83d"'])(
     "%s has half of a character",

@@ -39,6 +39,22 @@ describe("instructions", () => {
     expect((await graded({ ...base, instructions: three }, "")).score).toBe(0);
   });
 
+  it("bounds the work that one text may be", async () => {
+    const many = Array.from({ length: 32 }, () => ({ kind: "no_commas" }));
+    const strict = { ...base, instructions: many };
+    expect((await graded(strict, "a".repeat(60_000))).score).toBe(1);
+    expect((await graded({ ...strict, mode: "loose" }, "a".repeat(7_000))).score).toBe(1);
+    for (const [mode, length, work] of [
+      ["strict", 70_000, 2_240_000],
+      ["loose", 8_000, 2_048_000],
+    ] as const) {
+      await expect(graded({ ...strict, mode }, "a".repeat(length))).rejects.toMatchObject({
+        param: "grader",
+        message: expect.stringContaining(`are ${work}, and may be 2000000`),
+      });
+    }
+  });
+
   it("reads the item's instructions, in Trimtab's form and in the published one", async () => {
     const item = {
       instructions: three,

@@ -1,4 +1,4 @@
-/** Rows of evals, their runs and the items of those. */
+/** Rows of evals; and the tables of all that belongs to them. */
 import type { CreateEval, Eval, EvalPage } from "../../../../shared/api/evals.ts";
 import { type ListOf, listOf } from "../../../../shared/api/lists.ts";
 import { TrimtabError } from "../../../../shared/errors.ts";
@@ -45,6 +45,9 @@ export const EVAL_TABLES = [
     run TEXT NOT NULL, n INTEGER NOT NULL, id TEXT NOT NULL UNIQUE, status TEXT NOT NULL, tries INTEGER NOT NULL DEFAULT 0,
     done_at INTEGER, item TEXT NOT NULL, given TEXT, result TEXT, PRIMARY KEY (run, n))`,
   "CREATE INDEX IF NOT EXISTS eval_items_by_status ON eval_items (run, status, n)",
+  `CREATE TABLE IF NOT EXISTS job_evals (
+    job TEXT NOT NULL, place INTEGER NOT NULL, eval TEXT NOT NULL, template TEXT NOT NULL, before_run TEXT, after_run TEXT,
+    result TEXT, error TEXT, name TEXT NOT NULL, suite TEXT, PRIMARY KEY (job, place))`,
 ];
 
 const nextTouch = "(SELECT coalesce(max(touched), 0) + 1 FROM evals)";

@@ -26,7 +26,7 @@ import {
   requireEval,
 } from "./eval-rows.ts";
 import { addItems, itemOf, listItems, type NewItem, requireItem } from "./item-rows.ts";
-import { JOB_EVAL_TABLES, type JobEvalTemplate, jobMeasuredBy } from "./job-eval-rows.ts";
+import { type JobEvalTemplate, jobMeasuredBy } from "./job-eval-rows.ts";
 import { jobEvalsDue, settleJobEvals, templateOf } from "./job-evals.ts";
 import { type KeptFilter, keptItems } from "./kept-items.ts";
 import type { RunRecord } from "./run-record.ts";
@@ -40,7 +40,7 @@ const HEARTBEAT_MS = 5_000;
 
 /** Evals, their runs and what came of the items of those. */
 export const evals = tenantModule({
-  schema: [...EVAL_TABLES, ...JOB_EVAL_TABLES],
+  schema: EVAL_TABLES,
 
   open(context) {
     const { db, now, rearm, newId, requireCreated } = context;

@@ -26,12 +26,6 @@ export interface JobEvalRow {
   readonly suite: string | null;
 }
 
-export const JOB_EVAL_TABLES = [
-  `CREATE TABLE IF NOT EXISTS job_evals (
-    job TEXT NOT NULL, place INTEGER NOT NULL, eval TEXT NOT NULL, template TEXT NOT NULL, before_run TEXT, after_run TEXT,
-    result TEXT, error TEXT, name TEXT NOT NULL, suite TEXT, PRIMARY KEY (job, place))`,
-];
-
 /** What a comparison comes to. */
 export type JobEvalResult = Pick<JobEval, "pass_rate" | "criteria" | "scores">;
 

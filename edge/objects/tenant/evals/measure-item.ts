@@ -11,6 +11,7 @@ import type { Observation } from "../../../../shared/graders/render.ts";
 import { engineMessages } from "../../../asking/engine-messages.ts";
 import { wholeReply } from "../../../asking/whole-reply.ts";
 import type { GeneratePrompt } from "../../../serving/protocol.ts";
+import { yieldToEventLoop } from "../../../serving/yield-to-event-loop.ts";
 import { chosen } from "./choose.ts";
 import type { ItemResult } from "./item-rows.ts";
 import { EMPTY_SAMPLE, type ItemModels, type ItemToMeasure } from "./item-to-measure.ts";
@@ -46,6 +47,8 @@ export async function measureItem(asked: ItemToMeasure, models: ItemModels): Pro
     if (asked.plan.kind === "generate") usage.push([asked.model, sample.usage]);
     const observation = { item: asked.item, sample: sampled.observed };
     for (const [index, criterion] of asked.criteria.entries()) {
+      // One criterion may take a second of a long text.
+      await yieldToEventLoop();
       const result = await gradedBy(criterion, { index, observation, usage, ask: models.ask });
       results.push(result);
       criteria.push(index);

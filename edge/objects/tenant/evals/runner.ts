@@ -39,6 +39,16 @@ const ITEM_MS = 10 * 60_000;
 /** Errors that every other item would meet as well. */
 const OF_RUN: ReadonlySet<ErrorCode> = new Set(["model_not_found", "invalid_delta"] satisfies ErrorCode[]);
 
+/** A response format that cannot be compiled is refused where the model is, after the run was created. */
+const ofSampling = ({ code, param }: TrimtabError) =>
+  code === "invalid_request" && param?.startsWith("data_source.sampling_params") === true;
+const isOfRun = (failure: TrimtabError) => OF_RUN.has(failure.code) || ofSampling(failure);
+
+function messageOfRun(failure: TrimtabError): string {
+  const { message, param } = failure;
+  return ofSampling(failure) && !message.includes(param!) ? `\`${param}\`: ${message}` : message;
+}
+
 interface Task {
   readonly run: string;
   readonly item: ItemRow;
@@ -149,9 +159,8 @@ export class EvalRunner {
         if (ending.aborted || this.#live(run) === undefined) return;
         const { failure, partial } =
           error instanceof ItemFailure ? error : { failure: unexpected(error), partial: null };
-        if (OF_RUN.has(failure.code)) {
-          const { code, message } = failure;
-          endRun(db, run, "failed", { code, message });
+        if (isOfRun(failure)) {
+          endRun(db, run, "failed", { code: failure.code, message: messageOfRun(failure) });
           return this.stop(run);
         }
         const isServers = SERVER_ERRORS.has(failure.code) || failure.code === "rate_limit_exceeded";

@@ -8,7 +8,7 @@ import { findArtefact } from "../artefact-rows.ts";
 import { tenantModule } from "../context.ts";
 import type { JobEvalTemplate } from "../evals/job-eval-rows.ts";
 import { attempt, say } from "../job-course.ts";
-import { addJob, jobOf, requireDatasets } from "../job-rows.ts";
+import { addJob, jobOf, requireJobFiles } from "../job-rows.ts";
 import { advanceSweep, settleSweepBases, sweepDueSoon } from "./advance.ts";
 import { beginSweep } from "./course.ts";
 import { sweepNeedingFile } from "./sweep-needs.ts";
@@ -85,9 +85,8 @@ export const sweeps = tenantModule({
 
     function requireStillThere({ trial, parent, method, request }: PlannedTrial): void {
       if (parent !== undefined && findArtefact(db, parent.artefact) === undefined) throw unknownModel(parent.model);
-      const { training_file: training, validation_file: validation } = request;
       try {
-        requireDatasets(db, method, { training, validation: validation ?? null });
+        requireJobFiles(db, method, request);
       } catch (error) {
         if (!(error instanceof TrimtabError)) throw error;
         const { code, message, param, data } = error;

@@ -1,8 +1,8 @@
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { describe, expect, it } from "vitest";
-import { fakeApi, runCli } from "../support/cli.ts";
+import { fakeApi, Refusal, runCli } from "../support/cli.ts";
 
 const page = (data: readonly object[]) => ({ object: "list", data, has_more: false, first_id: null, last_id: null });
 const suites = {
@@ -101,6 +101,26 @@ describe("trimtab eval run", () => {
       const refused = await runCli(["eval", "run", name!, "--model", "m"], { env });
       expect([refused.status, refused.failed]).toEqual([2, expect.stringContaining(problem!)]);
     }
+  });
+
+  it("takes a file whose name begins as ids do, and leaves no eval behind where its run is refused", async () => {
+    const file = join(mkdtempSync(join(tmpdir(), "trimtab-eval-")), "eval_words.json");
+    writeFileSync(file, JSON.stringify({ name: "words", testing_criteria: [], data_source: { type: "completions" } }));
+    const replies = {
+      "GET /v1/evals/suites": [suites],
+      "POST /v1/evals": [made("eval_1")],
+      "DELETE /v1/evals/eval_1": [{ object: "eval.deleted", deleted: true, eval_id: "eval_1" }],
+    };
+    const good = await fakeApi({ ...replies, [RUNS]: [run()] });
+    const words = ["eval", "run", relative(process.cwd(), file), "--model", "m"];
+    expect((await runCli(words, { env: good.env })).status).toBe(0);
+    expect(good.seen.map(({ line }) => line)).not.toContain("DELETE /v1/evals/eval_1");
+    const bad = await fakeApi({ ...replies, [RUNS]: [new Refusal("There is no such model.")] });
+    expect((await runCli(words, { env: bad.env })).failed).toContain("There is no such model.");
+    expect(bad.seen.at(-1)!.line).toBe("DELETE /v1/evals/eval_1");
+    const unread = await fakeApi(replies);
+    expect((await runCli([...words, "--delta", "d=x"], { env: unread.env })).failed).toContain("--delta");
+    expect(unread.seen).toEqual([]);
   });
 
   it("says that an eval has nothing to repeat", async () => {

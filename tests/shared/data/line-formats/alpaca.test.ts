@@ -22,6 +22,16 @@ test.each<[string, object, object]>([
     { kind: "chat", messages: [system("s"), user("b"), assistant("c"), user("i"), assistant("o")] },
   ],
   [
+    "Dolly with an input, as GPTeacher has it",
+    { instruction: "i", input: "x", response: "r" },
+    { kind: "chat", messages: [user("i\n\nx"), assistant("r")] },
+  ],
+  [
+    "Alpaca with a context and an input",
+    { instruction: "i", context: "c", input: "x", output: "o" },
+    { kind: "chat", messages: [user("i\n\nx\n\nc"), assistant("o")] },
+  ],
+  [
     "Dolly",
     { instruction: "i", context: "c", response: "r", category: "qa" },
     { kind: "chat", messages: [user("i\n\nc"), assistant("r")] },

@@ -117,3 +117,14 @@ test.each<[unknown, string]>([
 ])("%j is refused", (line, message) => {
   expect(() => parseTrainingLine(line, 7, "d.jsonl")).toThrow(message);
 });
+
+test("a conversation about an image is refused, even where its column was not read; a text about the tag is not", () => {
+  const about = (columns: object) => ({ conversations: [user("<image>\nq"), assistant("a")], ...columns });
+  for (const columns of [{ image: "a.jpg" }, { images: null }]) {
+    expect(() => parseTrainingLine(about(columns), 3, "d")).toThrow(
+      /^line 3 of d: conversations\[0\]: <image> stands for the image in `images?`, but only text can be trained on/,
+    );
+  }
+  expect(parseTrainingLine(about({}), 1)).toMatchObject({ messages: [user("<image>\nq"), assistant("a")] });
+  expect(parseTrainingLine({ messages: QA, image: "a.jpg" }, 1)).toMatchObject({ messages: QA });
+});

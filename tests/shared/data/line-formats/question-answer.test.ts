@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { PAIRS } from "../../../../shared/data/line-formats/question-answer.ts";
-import { parseTrainingLine } from "../../../../shared/data/training-lines.ts";
+import { parseTrainingLine, readTrainingRecord } from "../../../../shared/data/training-lines.ts";
 
 const user = (content: string) => ({ role: "user", content });
 const assistant = (content: string) => ({ role: "assistant", content });
@@ -44,4 +44,18 @@ test("an answer that is no text is refused by name", () => {
   expect(() => parseTrainingLine({ question: "q", answer: { text: ["a"] } }, 7, "d")).toThrow(
     "line 7 of d: answer: must be a text, not an object",
   );
+});
+
+test("what a question is about stands below it; a list of documents is named as ignored", () => {
+  const read = (context: unknown) =>
+    readTrainingRecord({ question: "q", answer: "a", context }, { number: 1, unit: "line", file: "d" });
+  expect(read("CREATE TABLE t (a INT)")).toMatchObject({
+    examples: [{ messages: [user("q\n\nCREATE TABLE t (a INT)"), assistant("a")] }],
+    ignored: [],
+  });
+  expect(read("")).toMatchObject({ examples: [{ messages: [user("q"), assistant("a")] }], ignored: [] });
+  expect(read({ title: ["t"] })).toMatchObject({
+    examples: [{ messages: [user("q"), assistant("a")] }],
+    ignored: ["context"],
+  });
 });

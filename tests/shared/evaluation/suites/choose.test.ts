@@ -45,7 +45,7 @@ describe.each(SUITES.filter(({ mode }) => mode === "choose").map((suite) => [sui
 describe("scores", () => {
   it("are perfect for who is always right, and the share of guessing for who finds all alike", () => {
     expect(values(zeroShotChoices, run(zeroShotChoices, perfect))).toMatchObject({ accuracy: 1, arithmetic: 1 });
-    expect(values(zeroShotChoices, run(zeroShotChoices, even))["arithmetic"]).toBeCloseTo(1 / 3, 12);
+    expect(values(zeroShotChoices, run(zeroShotChoices, even)).arithmetic).toBeCloseTo(1 / 3, 12);
     expect(values(factRecall, run(factRecall, perfect))).toMatchObject({
       recalled: 1,
       recalled_base: null,
@@ -71,9 +71,9 @@ describe("scores", () => {
 
   it("counts likelihoods by byte beside those of whole choices", () => {
     const long = run(zeroShotChoices, ({ choices }) => choices.map((choice) => -choice.length));
-    const byByte = values(zeroShotChoices, long)["accuracy_per_byte"]!;
+    const byByte = values(zeroShotChoices, long).accuracy_per_byte!;
     // Every choice is as likely by byte.
-    expect(byByte).toBeCloseTo(values(zeroShotChoices, run(zeroShotChoices, even))["accuracy"]!, 1);
+    expect(byByte).toBeCloseTo(values(zeroShotChoices, run(zeroShotChoices, even)).accuracy!, 1);
   });
 
   it("asks the base's facts beside the general ones, with other answers of the file", () => {
@@ -105,12 +105,12 @@ describe("scores", () => {
     expect(reliabilityBins([{ confidence: 1, right: 1 }])[9]!.n).toBe(1);
 
     const found = values(calibration, run(calibration, perfect));
-    expect(found["brier"]).toBeCloseTo(0, 12);
-    expect(found["overconfidence"]).toBeCloseTo(0, 12);
+    expect(found.brier).toBeCloseTo(0, 12);
+    expect(found.overconfidence).toBeCloseTo(0, 12);
     const wrong = run(calibration, (item) => perfect(item).map((logprob) => -51 - logprob));
     const two = values(calibration, wrong);
-    expect(two["accuracy"]).toBe(0);
-    expect(two["calibration_error"]).toBeGreaterThan(0.3);
-    expect(two["overconfidence"]).toBeCloseTo(two["calibration_error"]!, 12);
+    expect(two.accuracy).toBe(0);
+    expect(two.calibration_error).toBeGreaterThan(0.3);
+    expect(two.overconfidence).toBeCloseTo(two.calibration_error!, 12);
   });
 });

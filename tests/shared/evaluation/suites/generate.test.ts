@@ -73,9 +73,9 @@ describe("scores", () => {
       { item: several, text: "", grades: { strict: 2 / 3, loose: 2 / 3 } },
     ];
     const scores = summarise(instructionFollowing as unknown as Suite, { source: {}, results });
-    expect(scores["prompt_strict"]).toMatchObject({ value: 0, n: 2 });
-    expect(scores["prompt_loose"]).toMatchObject({ value: 0.5, n: 2 });
-    expect(scores["instruction_strict"]).toMatchObject({ value: 0.5, n: 4 });
-    expect(scores["instruction_loose"]).toMatchObject({ value: 0.75, n: 4 });
+    expect(scores.prompt_strict).toMatchObject({ value: 0, n: 2 });
+    expect(scores.prompt_loose).toMatchObject({ value: 0.5, n: 2 });
+    expect(scores.instruction_strict).toMatchObject({ value: 0.5, n: 4 });
+    expect(scores.instruction_loose).toMatchObject({ value: 0.75, n: 4 });
   });
 });
