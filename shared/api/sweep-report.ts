@@ -1,5 +1,6 @@
 /** The report that a sweep ends with: `report.json`, and what `report.html` shows. */
 import { z } from "zod";
+import { ShownFiles } from "./mixtures.ts";
 import { BestTrial, ShownTrial, SweepAxis, SweepSettings } from "./sweeps.ts";
 
 const AxisSummary = z.strictObject({
@@ -18,6 +19,8 @@ export const SweepReport = z
     seed: z.int(),
     training_file: z.string(),
     validation_file: z.string().nullable(),
+    training_files: ShownFiles.training_files,
+    validation_files: ShownFiles.validation_files,
     search: SweepSettings.shape.search,
     metric: z.string(),
     goal: SweepSettings.shape.goal,

@@ -7,11 +7,10 @@ import { drawParallel } from "../plot/parallel.ts";
 import { decimal, element, type Html, joined, raw, table } from "./elements.ts";
 import { page } from "./page.ts";
 import { section } from "./sections.ts";
+import { filesInWords, type InWords, wordsFor } from "./setting-words.ts";
 
 /** Curves that one chart can tell apart. */
 const CURVES = 4;
-/** Characters of a setting in a table or a chart. */
-const SHOWN = 48;
 
 /** Equal reports give equal pages. */
 export function renderSweep(report: SweepReport): string {
@@ -23,8 +22,8 @@ export function renderSweep(report: SweepReport): string {
       rows: [
         ["Model", report.model],
         ["Created", new Date(report.created_at * 1000).toISOString()],
-        ["Training file", report.training_file],
-        ["Validation file", report.validation_file ?? "none"],
+        ["Training file", filesOf(report, "training_file")],
+        ["Validation file", filesOf(report, "validation_file")],
         ["Search", report.search],
         ["Metric", `${report.metric}, ${report.goal}d`],
         ["Trials", String(report.trials.length)],
@@ -42,7 +41,16 @@ export function renderSweep(report: SweepReport): string {
   });
 }
 
+/** What all trials read, where no axis says otherwise. */
+function filesOf(report: SweepReport, field: "training_file" | "validation_file"): string {
+  if (report.axes.some(({ path }) => path === field)) return "of each trial";
+  const files = field === "training_file" ? report.training_files : report.validation_files;
+  if (files !== undefined) return filesInWords(files, (id) => id);
+  return report[field] ?? "none";
+}
+
 function trialsOf({ trials, axes, metric }: SweepReport): Html {
+  const inWords = wordsFor(trials);
   const paths = axes.map(({ path }) => path);
   const others = [...new Set(trials.flatMap(({ metrics }) => Object.keys(metrics ?? {})))].filter(
     (name) => name !== metric && /^(?:base_loss|tuned_loss|valid_)/.test(name),
@@ -66,11 +74,12 @@ function trialsOf({ trials, axes, metric }: SweepReport): Html {
 }
 
 function settingsOf({ axes, trials, metric, best }: SweepReport): Html | undefined {
+  const inWords = wordsFor(trials);
   const shown = measured(trials);
   if (shown.length === 0) return undefined;
   const parts = axes.flatMap(({ path, groups }, index): Html[] => {
     const dots = shown.map((trial) => ({
-      x: asCoordinate(trial.settings[path]),
+      x: asCoordinate(trial.settings[path], inWords),
       y: trial.value,
       label: `trial ${trial.trial}`,
       kind:
@@ -108,6 +117,7 @@ function settingsOf({ axes, trials, metric, best }: SweepReport): Html | undefin
 }
 
 function overview({ axes, trials, metric, best }: SweepReport): Html | undefined {
+  const inWords = wordsFor(trials);
   const shown = measured(trials);
   if (shown.length < 2) return undefined;
   const chart = drawParallel({
@@ -117,7 +127,7 @@ function overview({ axes, trials, metric, best }: SweepReport): Html | undefined
     axes: [...axes.map(({ path }) => path), metric],
     runs: shown.map((trial) => ({
       label: `trial ${trial.trial}`,
-      values: [...axes.map(({ path }) => asCoordinate(trial.settings[path])), trial.value],
+      values: [...axes.map(({ path }) => asCoordinate(trial.settings[path], inWords)), trial.value],
       marked: trial.trial === best?.trial,
     })),
   });
@@ -159,11 +169,6 @@ const measured = (trials: readonly ShownTrial[]) =>
       (trial.status === "succeeded" || trial.status === "pruned") && trial.value !== null,
   );
 
-function asCoordinate(value: unknown): number | string {
+function asCoordinate(value: unknown, inWords: InWords): number | string {
   return typeof value === "number" ? value : inWords(value);
-}
-
-function inWords(value: unknown): string {
-  const text = typeof value === "string" ? value : JSON.stringify(value);
-  return text.length > SHOWN ? `${text.slice(0, SHOWN - 1)}…` : text;
 }

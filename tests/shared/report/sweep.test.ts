@@ -42,3 +42,13 @@ it("shows a sweep of which nothing succeeded", () => {
   expect(html).toContain("none");
   expect(html).not.toContain("<svg");
 });
+
+it("names the files of lists, and leaves those that an axis sets to the trials", () => {
+  const one = report([trial(1, 0.001, 2)]);
+  const lists = { training_files: [{ id: "file-a", weight: 2 }], validation_files: ["file-v", "file-w"] };
+  const onAxis = renderSweep({ ...one, ...lists });
+  expect(onAxis).toContain('<th scope="row">Training file</th><td>of each trial</td>');
+  expect(onAxis).toContain('<th scope="row">Validation file</th><td>file-v + file-w</td>');
+  const alike = renderSweep({ ...one, ...lists, axes: one.axes.slice(0, 1) });
+  expect(alike).toContain('<th scope="row">Training file</th><td>2 × file-a</td>');
+});

@@ -25,6 +25,8 @@ export async function storeSweepReport(context: TenantContext, sweep: string): P
     seed: spec.seed,
     training_file: spec.training_file,
     validation_file: spec.validation_file,
+    ...(spec.mixture === undefined ? {} : { training_files: [...spec.mixture.files] }),
+    ...(spec.validation_files === undefined ? {} : { validation_files: [...spec.validation_files] }),
     search: settings.search,
     metric: settings.metric,
     goal: settings.goal,
