@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { DATASET_KIND_NAMES, type DatasetKindName, datasetKind } from "../data/dataset-kinds/registry.ts";
+import { RECORD_UNITS } from "../data/dataset-reader.ts";
 import { FORMAT_NAMES } from "../data/said-format.ts";
 import { TrimtabError } from "../errors.ts";
 import { LIMITS } from "../limits.ts";
@@ -103,7 +104,9 @@ export function datasetSentence({
   const form = `${FORMS[format]}${compression === null ? "" : `, compressed with ${compression}`}`;
   const left = ignored.length === 0 ? "" : ` Not trained on: ${ignored.join(", ")}.`;
   if (layouts.length === 0) return `Read as ${form}, with ${examples} ${examples === 1 ? "object" : "objects"}.`;
-  const mixed = formats.map(({ format, examples: count, first_line: line }) => `${count} ${format} from ${line} on`);
+  const mixed = formats.map(
+    ({ format: id, examples: count, first_line: line }) => `${count} ${id} from ${RECORD_UNITS[format]} ${line} on`,
+  );
   const mixture = formats.length > 1 ? ` It mixes formats: ${mixed.join(", ")}.` : "";
   return `Read as ${form}, with ${examples} ${examples === 1 ? "example" : "examples"} (${layouts.join(", ")}).${mixture}${left}`;
 }

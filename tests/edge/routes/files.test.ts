@@ -208,14 +208,14 @@ describe("a format that is said", () => {
   });
 
   it("is not needed for a mixture, which is told with where each format begins", async () => {
-    const mixer = await api.tenant("mixer");
+    const mixer = await api.tenant("mixed-formats");
     const file = await api.call("POST", "/v1/files", {
       key: mixer,
       body: datasetForm([...CHAT_LINES, { instruction: "i", output: "o" }, CHAT_LINES[0]]),
     });
     expect(file).toMatchObject({
       status_details:
-        "Read as JSON Lines, with 4 examples (chat, Alpaca). It mixes formats: 3 chat from 1 on, 1 alpaca from 3 on.",
+        "Read as JSON Lines, with 4 examples (chat, Alpaca). It mixes formats: 3 chat from line 1 on, 1 alpaca from line 3 on.",
       dataset: {
         formats: [
           { format: "chat", examples: 3, first_line: 1 },
