@@ -2,7 +2,9 @@
 import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { renderReport } from "../../shared/report/html.ts";
+import { renderSweep } from "../../shared/report/sweep.ts";
 import { SAMPLE_REPORT } from "../shared/report/sample-report.ts";
+import { sampleSweep, trial } from "../shared/report/sample-sweep.ts";
 import { BROWSER, BROWSER_ARGS } from "./browser.ts";
 
 describe.skipIf(BROWSER === undefined)("the page of a report (needs Chromium: see tests/e2e/browser.ts)", () => {
@@ -77,5 +79,19 @@ describe.skipIf(BROWSER === undefined)("the page of a report (needs Chromium: se
     expect(light.text).toBeLessThan(0.4);
     expect(dark.text).toBeGreaterThan(0.6);
     if (dark.ground !== undefined) expect(dark.ground).toBeLessThan(0.4);
+  });
+
+  it("draws a sweep too, within a narrow window and without a complaint", async () => {
+    await page.setViewportSize({ width: 380, height: 700 });
+    await page.setContent(
+      renderSweep(sampleSweep([trial(1, 0.001, 2), trial(2, 0.1, 1), trial(3, 0.01, null, "failed")])),
+    );
+    for (const chart of await page.locator("svg").all()) {
+      expect((await chart.locator("title").first().textContent())?.trim()).not.toBe("");
+    }
+    const [content, window] = await page.evaluate<number[]>("[document.documentElement.scrollWidth, innerWidth]");
+    expect(content!).toBeLessThanOrEqual(window!);
+    for (const table of await page.locator("table").all()) expect(await table.locator("caption").count()).toBe(1);
+    expect(complaints).toEqual([]);
   });
 });
