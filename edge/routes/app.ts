@@ -39,6 +39,7 @@ import { type DrainLimits, replyFirst } from "./reply-first.ts";
 import { responses } from "./responses.ts";
 import { rewards } from "./rewards.ts";
 import { subApp } from "./route.ts";
+import { safeHeaders } from "./safe-headers.ts";
 import { service } from "./service.ts";
 import { steeringPresets } from "./steering-presets.ts";
 import { steeringScorers } from "./steering-scorers.ts";
@@ -55,7 +56,7 @@ import { usage } from "./usage.ts";
 /** The whole HTTP API: one sub-app per resource. */
 export function createApp(): OpenAPIHono<AppEnv> {
   const app = subApp();
-  app.use("*", everyReply, cors, knownMethods(app));
+  app.use("*", everyReply, safeHeaders, cors, knownMethods(app));
   app.route("/", service);
   app.route("/v1/files", files);
   app.route("/v1/fine_tuning/jobs", jobs);

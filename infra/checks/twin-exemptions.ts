@@ -1,5 +1,6 @@
 /** Source files without a twin test, each with the reason. Files with logic do not belong here. */
 export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
+  "shared/security-headers.ts": "names and values: tests/edge/routes/safe-headers.test.ts reads them on replies",
   "shared/api/admin.ts": "schemas: tests/edge/routes/admin-*.test.ts send valid and invalid requests",
   "shared/api/aliases.ts": "schemas: tests/edge/routes/aliases.test.ts sends valid and invalid requests",
   "shared/api/checkpoint-permissions.ts":
