@@ -36,7 +36,8 @@ export const HTTP_ERRORS: Readonly<Record<ErrorCode, HttpError>> = {
   executor_missing: invalid(400),
   // Sent again, the request would pay for its tokens again, and the tenant's own server would still be as it is.
   scorer_failed: { status: 424, type: "external_connector_error" },
-  non_finite: server(500),
+  // Of a model, a delta or a request of the tenant's own: sent again, it would come to the same.
+  non_finite: invalid(400),
   corrupt_blob: server(500),
   cancelled: { status: 409, type: "conflict_error" },
   internal_error: server(500),
