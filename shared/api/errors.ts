@@ -2,7 +2,7 @@ import { z } from "zod";
 import { ERROR_CODES, type ErrorCode, TrimtabError } from "../errors.ts";
 
 export interface HttpError {
-  readonly status: 400 | 401 | 403 | 404 | 405 | 409 | 413 | 422 | 424 | 429 | 500 | 503;
+  readonly status: 400 | 401 | 403 | 404 | 405 | 408 | 409 | 413 | 422 | 424 | 429 | 500 | 503;
   readonly type: string;
 }
 
@@ -29,6 +29,7 @@ export const HTTP_ERRORS: Readonly<Record<ErrorCode, HttpError>> = {
   idempotency_mismatch: invalid(422),
   stale_lease: { status: 409, type: "conflict_error" },
   payload_too_large: invalid(413),
+  request_timeout: invalid(408),
   unsupported_parameter: invalid(400),
   context_length_exceeded: invalid(400),
   rate_limit_exceeded: { status: 429, type: "rate_limit_error" },
