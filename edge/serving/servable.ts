@@ -1,10 +1,6 @@
 import type { CanonicalDelta } from "../../shared/delta/canonical.ts";
-import { magnitude } from "../../shared/delta/magnitude.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { beyondLimits, demandOf, megabytes, type ServingLimits } from "./limits.ts";
-
-/** Norms square what a layer gives: the squares of larger numbers are no 32-bit floats. Adapters that work stay below 10⁴. */
-const LARGEST = 2 ** 60;
 
 /**
  * Refuses a delta that no request could use.
@@ -14,14 +10,10 @@ const LARGEST = 2 ** 60;
 export function requireServable(delta: CanonicalDelta, limits: ServingLimits): void {
   const beyond = beyondLimits(demandOf(delta), limits);
   if (beyond !== undefined) throw tooMuch(beyond);
-  const found = magnitude(delta);
-  if (found <= LARGEST) return;
-  const message = `the adapter's values, or the products of its factors, reach ${found.toPrecision(2)}, at which a model's numbers overflow 32-bit floats; its training has diverged: train it again with a lower learning rate`;
-  throw new TrimtabError("invalid_delta", message);
 }
 
 /** Refuses a serving form that is larger than all that may be in memory: its file, with its header, is what is counted. */
-export function requireRoom(fileBytes: number, limits: ServingLimits): void {
+export function requireRoom(fileBytes: number, limits: Pick<ServingLimits, "bytes">): void {
   if (fileBytes <= limits.bytes) return;
   throw tooMuch({ has: `${megabytes(fileBytes)} MB of numbers`, most: `${megabytes(limits.bytes)} MB` });
 }

@@ -17,8 +17,6 @@ const factors = (rank: number, a: number, b: number) => ({
 it.each([
   ["a rank above the arena's", factors(5, 1, 1), "a rank of 5"],
   ["positions above the cache's", { ...NO_DELTA, prompt: f32([9, 2], new Float32Array(18)) }, "9 positions"],
-  ["values that overflow", factors(1, 3e38, 0), "reach 3.0e+38"],
-  ["factors whose product overflows", factors(2, 1e12, 1e12), "reach 2.0e+24"],
 ])("refuses %s", (_, delta, words) => {
   expect(() => requireServable(delta, LIMITS)).toThrow(
     expect.objectContaining({ code: "invalid_delta", message: expect.stringContaining(words) }),
@@ -27,7 +25,6 @@ it.each([
 
 it("takes what is large and works", () => {
   requireServable(factors(4, 1e4, 1e4), LIMITS);
-  requireServable(factors(1, 1e12, 0), LIMITS);
   requireRoom(4000, LIMITS);
   expect(() => requireRoom(4001, LIMITS)).toThrow(expect.objectContaining({ code: "invalid_delta" }));
 });
