@@ -13,6 +13,8 @@ export interface Exchange {
   readonly limits: FrontLimits;
   /** Whether the client waits to be told to send its body. */
   readonly expects: boolean;
+  /** Called whenever the next piece of the body is awaited, and once none is. */
+  readonly awaitsBody: (awaits: boolean) => void;
 }
 
 export interface Upstream {
@@ -38,13 +40,15 @@ class Forwarding {
   readonly #outgoing: ClientRequest;
   readonly #sending: Pace;
   readonly #reading: Pace;
+  readonly #awaitsBody: (awaits: boolean) => void;
   /** Whether the client waits to be told to send its body. */
   #expects: boolean;
   /** How much of a body whose reply is complete may still come; undefined before. */
   #leftToDiscard: number | undefined;
 
-  constructor({ incoming, reply, target, upstream, limits, expects }: Exchange, done: () => void) {
+  constructor({ incoming, reply, target, upstream, limits, expects, awaitsBody }: Exchange, done: () => void) {
     this.#incoming = incoming;
+    this.#awaitsBody = awaitsBody;
     this.#reply = reply;
     this.#limits = limits;
     this.#expects = expects;
@@ -57,8 +61,10 @@ class Forwarding {
       headers: headersToWorker(incoming),
     });
     this.#outgoing.on("response", (response) => this.#answer(response));
-    // With a status that the Worker has sent, the reply is cut by the reply's own end.
-    this.#outgoing.on("error", (error: NodeJS.ErrnoException) => this.#refuse(unreachable(error)));
+    // Of a reply that has begun, what has come in is passed on, and its own end says whether that is all.
+    this.#outgoing.on("error", (error: NodeJS.ErrnoException) => {
+      if (!reply.headersSent) this.#refuse(unreachable(error));
+    });
     reply.on("error", () => undefined);
     reply.once("close", () => {
       this.#sending.stop();
@@ -92,13 +98,16 @@ class Forwarding {
     // The Worker is to judge the headers while the body is still on its way.
     this.#outgoing.flushHeaders();
     this.#sending.wait();
+    if (!incoming.complete) this.#awaitsBody(true);
     incoming.on("data", (chunk: Buffer) => {
       this.#sending.moved(chunk.length);
+      this.#awaitsBody(true);
       if (this.#leftToDiscard !== undefined) this.#discard(chunk.length);
       else if (!this.#outgoing.write(chunk) && !this.#outgoing.destroyed) this.#restUntilDrained();
     });
     incoming.once("end", () => {
       this.#sending.stop();
+      this.#awaitsBody(false);
       if (!this.#outgoing.destroyed) this.#outgoing.end();
     });
     // Node reports a body that breaks off here and on the reply.
@@ -108,11 +117,13 @@ class Forwarding {
   #restUntilDrained(): void {
     this.#incoming.pause();
     this.#sending.rest();
+    this.#awaitsBody(false);
     const goOn = (): void => {
       this.#outgoing.off("drain", goOn);
       this.#outgoing.off("close", goOn);
       this.#incoming.resume();
       this.#sending.wait();
+      this.#awaitsBody(true);
     };
     this.#outgoing.once("drain", goOn);
     this.#outgoing.once("close", goOn);

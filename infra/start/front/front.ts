@@ -49,6 +49,8 @@ export async function startFront({ host, port, worker, limits = FRONT_LIMITS }: 
 
   const serve = (incoming: IncomingMessage, reply: ServerResponse, expects: boolean): void => {
     const { socket } = incoming;
+    // It was turned away when it connected.
+    if (!socket.writable) return;
     connections.busy(socket);
     const queue = turns.get(socket) ?? new Turns();
     turns.set(socket, queue);
@@ -62,7 +64,8 @@ export async function startFront({ host, port, worker, limits = FRONT_LIMITS }: 
     queue.add(reply, async () => {
       if (socket.destroyed) return;
       if (typeof target === "string") {
-        await exchange({ incoming, reply, target, upstream: { ...worker, agent }, limits, expects });
+        const awaitsBody = (awaits: boolean) => (awaits ? connections.sending(socket) : connections.busy(socket));
+        await exchange({ incoming, reply, target, upstream: { ...worker, agent }, limits, expects, awaitsBody });
       } else await refuse(reply, target);
       if (queue.length === 1) connections.idle(socket);
     });
@@ -103,7 +106,10 @@ class Turns {
     this.#length++;
     this.#last = this.#last.then(async () => {
       this.reply = reply;
-      await serve();
+      await serve().catch((error: unknown) => {
+        console.error("the front could not pass a request on", error);
+        reply.destroy();
+      });
       this.reply = undefined;
       this.#length--;
     });

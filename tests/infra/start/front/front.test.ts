@@ -227,6 +227,50 @@ test("where connections run out, the silent ones make room, and then newcomers a
   await few.close();
 });
 
+test("bodies that are half sent make room as well, those that have waited longest first", async () => {
+  const few = await start({ ...LIMITS, connections: 3, sending: { ...LIMITS.sending, silenceMs: 60_000 } });
+  const paths: (string | undefined)[] = [];
+  handler = (incoming, reply) => {
+    paths.push(incoming.url);
+    incoming.on("error", () => undefined);
+    incoming.resume();
+    if (incoming.method === "GET") reply.end("served");
+  };
+  const half = [client(few.port), client(few.port), client(few.port)];
+  for (const [i, each] of half.entries()) {
+    each.send(head(`POST /${i}`, "content-length: 10"), "a");
+    await vi.waitFor(() => expect(paths).toContain(`/${i}`));
+  }
+  half[0]!.send("b");
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  const newcomer = client(few.port).send(head("GET /"));
+  expect((await newcomer.reply())?.body).toBe("served");
+  expect(await half[1]!.end()).toBeDefined();
+  // The newcomer's own connection is between two requests, and goes before those that still send.
+  expect((await client(few.port).send(head("GET /")).reply())?.body).toBe("served");
+  expect(await newcomer.end()).toBeDefined();
+  await few.close();
+});
+
+test("what a client that was turned away has sent all the same is not carried out", async () => {
+  const one = await start({ ...LIMITS, connections: 1 });
+  const urls: (string | undefined)[] = [];
+  let reply: ServerResponse | undefined;
+  handler = (incoming, answer) => {
+    urls.push(incoming.url);
+    reply = answer;
+  };
+  const first = client(one.port).send(head("GET /first"));
+  await vi.waitFor(() => expect(reply).toBeDefined());
+  const late = client(one.port).send(head("POST /late", "content-length: 0"));
+  expect(await late.reply()).toMatchObject({ status: 503 });
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  reply?.end("served");
+  expect((await first.reply())?.body).toBe("served");
+  expect(urls).toEqual(["/first"]);
+  await one.close();
+});
+
 test("a Worker that is gone is reported as such", async () => {
   const nobody = await startFront({ host: "127.0.0.1", port: 0, worker: { host: "127.0.0.1", port: 1 } });
   const one = client(nobody.port).send(head("POST /", "content-length: 1"), "a");
