@@ -34,6 +34,7 @@ import { labelingPage } from "./labeling-page.ts";
 import { countRequest } from "./metrics.ts";
 import { models } from "./models.ts";
 import { peft } from "./peft.ts";
+import { plainBody } from "./plain-body.ts";
 import { preferences } from "./preferences.ts";
 import { type DrainLimits, replyFirst } from "./reply-first.ts";
 import { responses } from "./responses.ts";
@@ -56,7 +57,7 @@ import { usage } from "./usage.ts";
 /** The whole HTTP API: one sub-app per resource. */
 export function createApp(): OpenAPIHono<AppEnv> {
   const app = subApp();
-  app.use("*", everyReply, safeHeaders, cors, knownMethods(app));
+  app.use("*", everyReply, safeHeaders, cors, knownMethods(app), plainBody);
   app.route("/", service);
   app.route("/v1/files", files);
   app.route("/v1/fine_tuning/jobs", jobs);
