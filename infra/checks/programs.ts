@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { INTERRUPTED } from "./deadline-reporter.ts";
-import { countTests, type Tally, unfinishedFiles } from "./tally.ts";
+import { countTests, failuresOf, type Tally, unfinishedFiles } from "./tally.ts";
 
 export const ROOT = join(import.meta.dirname, "../..");
 
@@ -14,6 +14,8 @@ export interface Outcome extends Tally {
 }
 
 export interface TestRun extends Tally {
+  /** What failed, a text each. */
+  readonly failures: readonly string[];
   /** The requested files without a complete result at the deadline. */
   readonly unfinished: readonly string[];
 }
@@ -49,6 +51,7 @@ export async function runTests({ project, files = [], deadline }: TestOptions): 
     const text = readIfPresent(report);
     return {
       ...countTests(text, status === INTERRUPTED ? 0 : status),
+      failures: failuresOf(text),
       unfinished: deadline === undefined ? [] : unfinishedFiles(text, files),
     };
   } finally {

@@ -1,4 +1,4 @@
-/** Reads how many tests passed from vitest's JSON report. */
+/** Reads from vitest's JSON report how many tests passed, and which did not. */
 
 export interface Tally {
   readonly passed: number;
@@ -9,7 +9,13 @@ interface FileReport {
   /** An absolute path. */
   readonly name: string;
   readonly status: string;
-  readonly assertionResults: readonly { readonly status: string }[];
+  /** Why the file could not be collected. */
+  readonly message?: string;
+  readonly assertionResults: readonly {
+    readonly status: string;
+    readonly fullName?: string;
+    readonly failureMessages?: readonly string[];
+  }[];
 }
 
 /** The parts of the report that are read. */
@@ -49,5 +55,20 @@ export function unfinishedFiles(report: string | undefined, files: readonly stri
     if (file === undefined) return true;
     if (file.assertionResults.length === 0) return file.status !== "failed";
     return file.assertionResults.some(({ status }) => status !== "passed" && status !== "failed");
+  });
+}
+
+/** The lines of a failure that are repeated; the rest is where the test ran. */
+const QUOTED_LINES = 12;
+
+/** A text for each test that failed, and for each file that could not be collected: where it is, and the start of the message. */
+export function failuresOf(report: string | undefined): string[] {
+  const { testResults } = JSON.parse(report ?? '{"testResults":[]}') as Pick<Report, "testResults">;
+  const text = (where: string, messages: readonly string[] = []) =>
+    [where, ...messages.flatMap((message) => message.split("\n").slice(0, QUOTED_LINES))].join("\n  ");
+  return testResults.flatMap(({ name, status, message, assertionResults }) => {
+    const failed = assertionResults.filter((test) => test.status === "failed");
+    if (failed.length === 0) return status === "failed" ? [text(name, message === undefined ? [] : [message])] : [];
+    return failed.map(({ fullName = "", failureMessages }) => text(`${name} > ${fullName}`, failureMessages));
   });
 }

@@ -12,6 +12,8 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
     "tests/shared/data/line-formats/collections.test.ts reads its collections' own shapes, and refuses bad ones",
   "shared/data/line-formats/gemini.ts":
     "tests/shared/data/line-formats/collections.test.ts reads its collections' own shapes, and refuses bad ones",
+  "shared/data/line-formats/glaive.ts":
+    "tests/shared/data/line-formats/collections.test.ts reads its collections' own shapes, and refuses bad ones",
   "shared/data/line-formats/instructed.ts":
     "tests/shared/data/line-formats/collections.test.ts reads its collections' own shapes, and refuses bad ones",
   "shared/data/line-formats/lmsys.ts":
@@ -31,6 +33,8 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "shared/data/line-formats/sharegpt.ts":
     "tests/shared/data/line-formats/collections.test.ts reads its collections' own shapes, and refuses bad ones",
   "shared/data/line-formats/texts.ts":
+    "tests/shared/data/line-formats/collections.test.ts reads its collections' own shapes, and refuses bad ones",
+  "shared/data/line-formats/xlam.ts":
     "tests/shared/data/line-formats/collections.test.ts reads its collections' own shapes, and refuses bad ones",
   "shared/data/line-formats/text.ts":
     "tests/shared/data/line-formats/prompt-completion.test.ts reads it and refuses it",

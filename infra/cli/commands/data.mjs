@@ -14,6 +14,15 @@ function withComparison(command) {
     .option("--max-length <n>", "the job's max_length (default: the model's context)", wholeNumber(1));
 }
 
+/**
+ * A command that reads datasets of this machine.
+ *
+ * @param {import("commander").Command} command
+ */
+function withFormat(command) {
+  return command.option("--format <name>", "what the lines are, such as flan (default: each line shows it)");
+}
+
 /** @param {string} text */
 function similarity(text) {
   const value = decimal(text);
@@ -40,7 +49,7 @@ export function addData(program, effects) {
     .command("data")
     .description("datasets: looked at, shown as models read them, cleaned, augmented");
   const { print } = effects;
-  withComparison(data.command("inspect"))
+  withFormat(withComparison(data.command("inspect")))
     .description("look at datasets: copies, contamination, lengths, roles, languages, diversity, personal data")
     .argument("<files...>", "files on this machine, or ids of uploaded ones; several are looked at together")
     .option("--model <model>", "whose tokenizer counts: a folder, or of uploaded files a model of the server")
@@ -49,7 +58,7 @@ export function addData(program, effects) {
       const { inspectData } = await import("../data/inspect.ts");
       print(await inspectData(files, options, effects));
     });
-  withTenant(data.command("preview"))
+  withFormat(withTenant(data.command("preview")))
     .description("show lines as a model is trained on them, with the text that it learns to write marked")
     .argument("<file>", "a file on this machine, or the id of an uploaded one")
     .option("--model <model>", "a folder, or of an uploaded file a model of the server (default: the embedded base)")
@@ -61,7 +70,7 @@ export function addData(program, effects) {
       const { previewData } = await import("../data/preview.ts");
       print(await previewData(file, options, effects));
     });
-  withComparison(data.command("fix"))
+  withFormat(withComparison(data.command("fix")))
     .description("drop lines by rules, and write what stays as JSON Lines")
     .argument("<file>", "a file on this machine, or the id of an uploaded one")
     .option("--drop <rules>", "such as exact-duplicates,near-duplicates,contaminated,empty,pii,refusals,too-long")
@@ -76,7 +85,7 @@ export function addData(program, effects) {
       const { fixData } = await import("../data/fix.ts");
       print(await fixData(file, options, effects));
     });
-  withJson(data.command("augment"))
+  withFormat(withJson(data.command("augment")))
     .description("make further lines of those that a file has, by rules; the same seed makes the same")
     .argument("<file>")
     .requiredOption("--rules <rules>", "paraphrase, role-prompts, field-shuffle, field-drop, or negatives alone")

@@ -14,6 +14,8 @@ export interface AugmentCommandOptions {
   readonly copies: number;
   readonly seed: number;
   readonly originals?: boolean | undefined;
+  /** What the lines are; see `openLocalFile`. */
+  readonly format?: string | undefined;
   readonly out?: string | undefined;
   readonly force?: boolean | undefined;
   readonly json?: boolean | undefined;
@@ -24,7 +26,7 @@ export async function augmentData(file: string, options: AugmentCommandOptions):
   const rules = ruleNames(options.rules, AUGMENT_RULE_NAMES, "rules");
   const path = options.out ?? resultPath(file, "augmented");
   requireFree(path, options.force ?? false);
-  const opened = await openLocalFile(file);
+  const opened = await openLocalFile(file, options.format);
   if (opened.kind !== "examples") {
     throw new TrimtabError(
       "invalid_file",

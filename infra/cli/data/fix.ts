@@ -13,7 +13,7 @@ import { heldOutLines, type LocalFile, linesOf, openLocalFile } from "./local-fi
 import { EMBEDDED_BASE, localModel } from "./local-model.ts";
 import { requireFree, resultPath, writeLines } from "./output.ts";
 import { ruleNames } from "./rule-names.ts";
-import { areUploaded } from "./source.ts";
+import { areUploaded, requireNoFormat } from "./source.ts";
 
 export interface FixOptions extends TenantOptions {
   /** Rules between commas. */
@@ -25,6 +25,8 @@ export interface FixOptions extends TenantOptions {
   readonly evaluation?: readonly string[] | undefined;
   readonly similarity: number;
   readonly maxLength?: number | undefined;
+  /** What the lines of local files are; see `openLocalFile`. */
+  readonly format?: string | undefined;
   readonly out?: string | undefined;
   /** Where to write what was dropped, line by line. */
   readonly report?: string | undefined;
@@ -62,6 +64,7 @@ export async function fixData(
     throw new TrimtabError("invalid_request", message, { param: "drop" });
   }
   const uploaded = areUploaded([file, ...chosen.heldOut]);
+  if (uploaded) requireNoFormat(options.format);
   const fixed = uploaded ? await onServer(file, options, chosen, env) : await onFile(file, options, chosen, now);
   if (options.report !== undefined) await writeFile(options.report, jsonText(fixed));
   return options.json ? jsonText(fixed) : shown(fixed);
@@ -95,7 +98,7 @@ function onServer(
 async function onFile(file: string, options: FixOptions, chosen: Chosen, now: () => number): Promise<DatasetFix> {
   const path = options.out ?? resultPath(file, "fixed");
   if (!options.dryRun) requireFree(path, options.force ?? false);
-  const opened = await openLocalFile(file);
+  const opened = await openLocalFile(file, options.format);
   const verdict = await verdictOn(opened, options, chosen, now);
   const { lines, dropped, complete } = verdict;
   const kept = lines - dropped.size;

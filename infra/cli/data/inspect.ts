@@ -7,7 +7,7 @@ import { type TenantOptions, tenantClient } from "../tenant-access.ts";
 import { heldOutLines, linesOf, openLocalFile } from "./local-file.ts";
 import { localModel } from "./local-model.ts";
 import { shownInspection } from "./show-inspection.ts";
-import { areUploaded } from "./source.ts";
+import { areUploaded, requireNoFormat } from "./source.ts";
 
 export interface InspectOptions extends TenantOptions {
   /** A Hugging Face folder, or for uploaded files a model of the server. */
@@ -16,6 +16,8 @@ export interface InspectOptions extends TenantOptions {
   readonly evaluation?: readonly string[] | undefined;
   readonly similarity: number;
   readonly maxLength?: number | undefined;
+  /** What the lines of local files are; see `openLocalFile`. */
+  readonly format?: string | undefined;
   readonly examples: number;
   readonly json?: boolean | undefined;
 }
@@ -35,6 +37,7 @@ export async function inspectData(
 ): Promise<string> {
   const heldOut = [...(options.validation === undefined ? [] : [options.validation]), ...(options.evaluation ?? [])];
   if (areUploaded([...files, ...heldOut])) {
+    requireNoFormat(options.format);
     const report = await tenantClient(options, env).post(
       "/v1/datasets/inspect",
       requestOf(files, options),
@@ -67,11 +70,11 @@ function requestOf(files: readonly string[], options: InspectOptions) {
 async function local(
   files: readonly string[],
   heldOut: readonly string[],
-  { model, maxLength, similarity, examples }: InspectOptions,
+  { model, maxLength, similarity, examples, format }: InspectOptions,
   now: () => number,
 ): Promise<InspectionFigures> {
   const opened: Awaited<ReturnType<typeof openLocalFile>>[] = [];
-  for (const path of files) opened.push(await openLocalFile(path));
+  for (const path of files) opened.push(await openLocalFile(path, format));
   const bytes = files.reduce((sum, path) => sum + statSync(path).size, 0);
   const every = Math.max(1, Math.ceil(bytes / BYTES_PER_TOKEN / LOCAL_TOKENS));
   const inspection = new Inspection({

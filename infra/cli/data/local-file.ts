@@ -8,6 +8,7 @@ import { KindCheck } from "../../../shared/data/dataset-kinds/kind-check.ts";
 import { columnsToRead, type DatasetKindName, datasetKind } from "../../../shared/data/dataset-kinds/registry.ts";
 import { createDatasetReader, RECORD_UNITS } from "../../../shared/data/dataset-reader.ts";
 import { readHeldOut } from "../../../shared/data/inspect/held-out.ts";
+import { type SaidFormat, saidFormat } from "../../../shared/data/said-format.ts";
 import { isMetadata } from "../../../shared/data/training-lines.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import { openParquet } from "../../../shared/formats/parquet.ts";
@@ -23,27 +24,36 @@ export interface LocalFile {
   readonly path: string;
   readonly name: string;
   readonly kind: DatasetKindName;
+  /** What its lines were said to be; absent where each shows it by itself. */
+  readonly said?: SaidFormat | undefined;
 }
 
-/** Checks a file record by record. Throws `invalid_file` with the place of the first bad record, and `not_found`. */
-export async function openLocalFile(path: string): Promise<LocalFile> {
+/**
+ * Checks a file record by record. Throws `invalid_file` with the place of the first bad record, and `not_found`.
+ *
+ * @param format what the lines are, by a name that an upload may say; `invalid_request` if there is none
+ */
+export async function openLocalFile(path: string, format?: string): Promise<LocalFile> {
   const name = basename(path);
-  const kinds = new KindCheck();
+  const said = format === undefined ? undefined : saidFormat(format);
+  const kinds = new KindCheck(said);
   let records = 0;
   for await (const { value, place } of recordsOf(path)) {
     kinds.add(value, place);
     records += 1;
   }
   if (records === 0) throw new TrimtabError("invalid_file", `${path} has no example in it.`);
-  return { path, name, kind: kinds.end().kinds[0] ?? "examples" };
+  return { path, name, kind: kinds.end().kinds[0] ?? "examples", said };
 }
 
 export async function* linesOf({
   path,
   kind,
+  said,
 }: LocalFile): AsyncGenerator<LocalRecord & { readonly record: ReadRecord }, void> {
   const reader = datasetKind(kind);
-  for await (const { value, place } of recordsOf(path)) yield { value, place, record: reader.read(value, place) };
+  for await (const { value, place } of recordsOf(path))
+    yield { value, place, record: reader.read(value, place, said?.format) };
 }
 
 /** A held-out file, whose records may have any shape. */

@@ -7,9 +7,9 @@ import type { CliEffects } from "../effects.ts";
 import { jsonText } from "../json-text.ts";
 import { type TenantOptions, tenantClient } from "../tenant-access.ts";
 import { noPause } from "./inspect.ts";
-import { linesOf, openLocalFile } from "./local-file.ts";
+import { type LocalFile, linesOf, openLocalFile } from "./local-file.ts";
 import { EMBEDDED_BASE, localModel } from "./local-model.ts";
-import { areUploaded } from "./source.ts";
+import { areUploaded, requireNoFormat } from "./source.ts";
 
 export interface PreviewOptions extends TenantOptions {
   /** A Hugging Face folder, or for an uploaded file a model of the server; the embedded base by default. */
@@ -17,6 +17,8 @@ export interface PreviewOptions extends TenantOptions {
   /** How many of the first lines, or the numbers of lines. */
   readonly lines: number | readonly number[];
   readonly maxLength?: number | undefined;
+  /** What the lines of local files are; see `openLocalFile`. */
+  readonly format?: string | undefined;
   readonly json?: boolean | undefined;
   /** Whether trained text is coloured, and not put between marks. */
   readonly color?: boolean | undefined;
@@ -31,6 +33,7 @@ export async function previewData(
   { env, now, progress }: Pick<CliEffects, "env" | "now" | "progress">,
 ): Promise<string> {
   const uploaded = areUploaded([file]);
+  if (uploaded) requireNoFormat(options.format);
   const preview = uploaded ? await ofServer(file, options, env) : await ofFile(file, options, now);
   if (options.json) return jsonText(preview);
   const color = options.color ?? (env.NO_COLOR === undefined && progress.isTTY === true);
@@ -44,9 +47,9 @@ function ofServer(file: string, options: PreviewOptions, env: CliEffects["env"])
 }
 
 async function ofFile(path: string, options: PreviewOptions, now: () => number): Promise<DatasetPreview> {
-  const { model = EMBEDDED_BASE, lines: chosen } = options;
+  const { model = EMBEDDED_BASE, lines: chosen, format } = options;
   const { tokenizer, maxLength } = localModel(model, options.maxLength, now);
-  const lines = await chosenLines(path, chosen);
+  const lines = await chosenLines(await openLocalFile(path, format), chosen);
   const run = await dryRun(lines, {
     tokenizer,
     maxLength,
@@ -63,18 +66,20 @@ async function ofFile(path: string, options: PreviewOptions, now: () => number):
   return { object: "dataset.preview", file: path, model, max_length: maxLength, examples };
 }
 
-async function chosenLines(path: string, chosen: PreviewOptions["lines"]): Promise<DryRunLine[]> {
+async function chosenLines(file: LocalFile, chosen: PreviewOptions["lines"]): Promise<DryRunLine[]> {
   const wanted = typeof chosen === "number" ? undefined : new Set(chosen);
   const most = wanted?.size ?? (chosen as number);
   const lines: DryRunLine[] = [];
-  for await (const { place, record } of linesOf(await openLocalFile(path))) {
+  for await (const { place, record } of linesOf(file)) {
     if (wanted !== undefined && !wanted.delete(place.number)) continue;
     lines.push({ line: place.number, examples: record.examples, prompts: record.prompts });
     if (lines.length === most) break;
   }
   const [missing] = wanted ?? [];
   if (missing === undefined) return lines;
-  throw new TrimtabError("invalid_request", `${path} has no line ${missing}, or no record in it.`, { param: "lines" });
+  throw new TrimtabError("invalid_request", `${file.path} has no line ${missing}, or no record in it.`, {
+    param: "lines",
+  });
 }
 
 const GREEN = "\u001b[32m";

@@ -4,6 +4,13 @@ import { TrimtabError } from "../../../shared/errors.ts";
 
 const UPLOADED = /^file-[\w-]+$/;
 
+/** Throws `invalid_request` where a format is said of uploaded files: theirs was settled when they were uploaded. */
+export function requireNoFormat(format: string | undefined): void {
+  if (format === undefined) return;
+  const message = "--format is for files of this machine. Say it of a file of the server when you upload it.";
+  throw new TrimtabError("invalid_request", message, { param: "format" });
+}
+
 /**
  * Whether all names are ids of uploaded files, and none is a file here.
  *

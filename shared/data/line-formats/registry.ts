@@ -5,6 +5,7 @@ import { dolly } from "./dolly.ts";
 import { flan } from "./flan.ts";
 import type { LineFormat } from "./format.ts";
 import { gemini } from "./gemini.ts";
+import { glaive, glaiveSample } from "./glaive.ts";
 import { lmsys } from "./lmsys.ts";
 import { naturalInstructions, naturalInstructionsTask } from "./natural-instructions.ts";
 import { openAssistant, openAssistantMessage } from "./open-assistant.ts";
@@ -17,6 +18,7 @@ import { capybara } from "./rounds.ts";
 import { selfInstruct } from "./self-instruct.ts";
 import { sharegpt, sharegptItems } from "./sharegpt.ts";
 import { plainText } from "./text.ts";
+import { xlam } from "./xlam.ts";
 
 /**
  * A record has the first format whose keys it all has, null or not, and which it fits. Conversations come first, since datasets
@@ -34,6 +36,9 @@ export const LINE_FORMATS: readonly LineFormat[] = [
   ultrachat,
   openAssistant,
   openAssistantMessage,
+  glaive,
+  glaiveSample,
+  xlam,
   ...PREFERENCES,
   promptCompletion,
   openorca,

@@ -40,3 +40,17 @@ test("hands on what the check found", async () => {
   const found = { passed: 3, failed: 0, unfinished: ["tests/a.test.ts"] };
   expect(await new Scoreboard().run("near", () => found)).toBe(found);
 });
+
+test("repeats above the last line which tests failed", async () => {
+  const lines = printed();
+  const board = new Scoreboard();
+  await board.run("node", () => ({
+    passed: 3,
+    failed: 1,
+    failures: ["tests/a.test.ts > breaks\n  no"],
+    unfinished: [],
+  }));
+  await board.run("e2e", () => ({ passed: 1, failed: 0, failures: [], unfinished: [] }));
+  board.finish();
+  expect(lines().slice(-2)).toEqual(["FAILED node: tests/a.test.ts > breaks\n  no", "4 passed, 1 failed"]);
+});

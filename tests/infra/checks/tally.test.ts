@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { countTests, unfinishedFiles } from "../../../infra/checks/tally.ts";
+import { countTests, failuresOf, unfinishedFiles } from "../../../infra/checks/tally.ts";
 
 function report(passed: number, failed: number, files: { status: string; tests: number }[]): string {
   return JSON.stringify({
@@ -51,4 +51,31 @@ test("a file is unfinished when it is missing or was not collected in time, or w
   const files = pathsOf("done", "cut", "not-reached", "not-collected", "broken", "missing");
   expect(unfinishedFiles(text, files)).toEqual(pathsOf("cut", "not-reached", "not-collected", "missing"));
   expect(unfinishedFiles(undefined, files)).toEqual(files);
+});
+
+test("each failure is told with its file, its name and its message; where it ran is left out", () => {
+  const message = [
+    "AssertionError: expected 1 to be 2",
+    ...Array.from({ length: 30 }, (_, i) => `    at line ${i}`),
+  ].join("\n");
+  const text = JSON.stringify({
+    testResults: [
+      {
+        name: "/r/tests/a.test.ts",
+        status: "failed",
+        assertionResults: [
+          { status: "passed", fullName: "holds", failureMessages: [] },
+          { status: "failed", fullName: "breaks", failureMessages: [message] },
+        ],
+      },
+      { name: "/r/tests/b.test.ts", status: "failed", message: "SyntaxError: no", assertionResults: [] },
+      { name: "/r/tests/c.test.ts", status: "passed", assertionResults: [] },
+    ],
+  });
+  const [first, second, ...more] = failuresOf(text);
+  expect(first).toMatch(/^\/r\/tests\/a\.test\.ts > breaks\n {2}AssertionError: expected 1 to be 2\n/);
+  expect(first?.split("\n")).toHaveLength(13);
+  expect(second).toBe("/r/tests/b.test.ts\n  SyntaxError: no");
+  expect(more).toEqual([]);
+  expect(failuresOf(undefined)).toEqual([]);
 });

@@ -215,3 +215,31 @@ describe("trimtab data augment", () => {
     expect((await runCli(["data", "augment", pairs, "--rules", "paraphrase"])).failed).toContain("preference_pairs");
   });
 });
+
+describe("--format", () => {
+  const both = { question: "What is 2 + 2?", answer: "4", inputs: "What is 3 + 3?", targets: "6" };
+
+  it("says what lines of this machine are, for every command that reads them", async () => {
+    const path = file("both.jsonl", [both]);
+    const found = (format: readonly string[]) => runCli(["data", "preview", path, "--no-color", ...format]);
+    expect((await found([])).out).toContain("⟦6");
+    expect((await found(["--format", "gsm8k"])).out).toContain("⟦4");
+    const inspected = await runCli(["data", "inspect", path, "--format", "gsm8k"]);
+    expect(inspected.out).toContain("1 example (GSM8K 1)");
+    const fixed = await runCli(["data", "fix", path, "--drop", "empty", "--dry-run", "--format", "gsm8k"]);
+    expect(fixed.status).toBe(0);
+    const out = join(folder, "both-more.jsonl");
+    await runCli(["data", "augment", path, "--rules", "paraphrase", "--out", out, "--format", "gsm8k"]);
+    expect(rows(out)[0].messages.at(-1).content).toBe("4");
+  });
+
+  it("refuses lines of another format, a format that is not there, and files of the server", async () => {
+    const path = file("one.jsonl", [chat("q", "a")]);
+    const refused = async (args: readonly string[]) => (await runCli(["data", ...args])).failed;
+    expect(await refused(["fix", path, "--drop", "empty", "--format", "flan"])).toContain(
+      "line 1 of one.jsonl is not FLAN",
+    );
+    expect(await refused(["inspect", path, "--format", "flam"])).toContain("`format` must be one of chat,");
+    expect(await refused(["preview", "file-1", "--format", "flan"])).toContain("--format is for files of this machine");
+  });
+});

@@ -33,6 +33,22 @@ test.each<[string, unknown, string]>([
     { message_tree_id: "t", prompt: { role: "prompter", text: "q", replies: [{ role: "assistant" }] } },
     "prompt.replies[0].text: must be a text",
   ],
+  ["xlam", { query: "q", answers: "[]", tools: "[]" }, "answers: holds no call"],
+  ["xlam", { query: "q", answers: [{}], tools: [] }, "answers[0].name: must be the name of the function"],
+  [
+    "xlam",
+    { query: "q", answers: [{ name: "f" }], tools: [{ name: "f", parameters: { a: "str" } }] },
+    'tools[0].parameters: must be {"NAME": {"type": "str"',
+  ],
+  ["glaive", { system: "", chat: "Hello. USER: hi" }, "chat: must begin with USER:"],
+  ["glaive", { system: "", chat: "USER: a\n".repeat(1001) }, "chat: must have at most 1000 turns"],
+  ["glaive", { system: "S:\n{oops}", chat: "USER: a" }, "system: function 1 must be the JSON of an object"],
+  [
+    "glaive",
+    { system: "", chat: `USER: a\nASSISTANT: <functioncall> {"name": "f", "arguments": '{a}'}` },
+    'chat[1]: must have {"name": …',
+  ],
+  ["glaive_sample", { sample: "Hello." }, "sample: must begin with USER:"],
 ])("%s refuses %j", (format, record, message) => {
   expect(() => readTrainingRecord(record, place, format)).toThrow(`line 7 of d.jsonl: ${message}`);
 });

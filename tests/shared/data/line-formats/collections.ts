@@ -15,6 +15,41 @@ const [q, a] = [userTurn("Where is Oslo?"), assistantTurn("In Norway.")];
 const QA = [chatExample([q, a])];
 const messages = [q, a];
 
+const call = (name: string, given: unknown) => ({ type: "function", function: { name, arguments: given } });
+const tool = (name: string, description: string, parameters?: unknown) => ({
+  type: "function",
+  function: { name, description, ...(parameters === undefined ? {} : { parameters }) },
+});
+
+const TIMES = [
+  {
+    name: "time",
+    description: "Tells the time.",
+    parameters: { type: "object", properties: { zone: { type: "string" } } },
+  },
+  { name: "now", description: "n" },
+]
+  .map((declared) => JSON.stringify(declared, null, 4))
+  .join("\n\n");
+
+const GLAIVE = [
+  "\n\nUSER: What is the time in Peter's zone?\n\nThe user: he is in Oslo.",
+  `ASSISTANT: I look. <functioncall> {"name": "time", "arguments": '{"zone": "Peter\\'s"}'} <|endoftext|>`,
+  'FUNCTION RESPONSE: {"time": "12:00"}',
+  "ASSISTANT: It is noon. <|endoftext|>",
+  "USER: And now?",
+  'ASSISTANT: <functioncall> {"name": "now", "arguments": {}} <|endoftext|>\n',
+].join("\n\n\n");
+
+const GLAIVE_TURNS = [
+  userTurn("What is the time in Peter's zone?\n\nThe user: he is in Oslo."),
+  { ...assistantTurn("I look."), tool_calls: [call("time", '{"zone": "Peter\'s"}')] },
+  { role: "tool", content: '{"time": "12:00"}' } as const,
+  assistantTurn("It is noon."),
+  userTurn("And now?"),
+  { ...assistantTurn(""), tool_calls: [call("now", {})] },
+];
+
 export const COLLECTIONS: readonly CollectionCase[] = [
   {
     collection: "HuggingFaceH4/no_robots",
@@ -239,5 +274,66 @@ export const COLLECTIONS: readonly CollectionCase[] = [
     format: "text",
     examples: [{ kind: "completion", prompt: "", completion: "Oslo is in Norway." }],
     ignored: ["id", "dump", "url", "token_count"],
+  },
+  {
+    collection: "Salesforce/xlam-function-calling-60k",
+    record: {
+      ...{ id: 0, query: "What is the weather in Oslo?" },
+      answers: JSON.stringify([{ name: "weather", arguments: { city: "Oslo", days: 2 } }]),
+      tools: JSON.stringify([
+        {
+          name: "weather",
+          description: "Looks the weather up.",
+          parameters: {
+            city: { description: "The city.", type: "str" },
+            type: { description: "What of it.", type: "List[str], optional" },
+            days: { description: "How many.", type: "int", default: 1 },
+          },
+        },
+      ]),
+    },
+    format: "xlam",
+    examples: [
+      chatExample(
+        [
+          userTurn("What is the weather in Oslo?"),
+          { ...assistantTurn(""), tool_calls: [call("weather", { city: "Oslo", days: 2 })] },
+        ],
+        [
+          tool("weather", "Looks the weather up.", {
+            type: "object",
+            properties: {
+              city: { type: "string", description: "The city." },
+              type: { type: "array", items: { type: "string" }, description: "What of it." },
+              days: { type: "integer", description: "How many.", default: 1 },
+            },
+            required: ["city"],
+          }),
+        ],
+      ),
+    ],
+    ignored: ["id"],
+  },
+  {
+    collection: "glaiveai/glaive-function-calling-v2",
+    record: { system: `SYSTEM: You can call these functions. -\n${TIMES}\n\n`, chat: GLAIVE },
+    format: "glaive",
+    examples: [
+      chatExample(
+        [...systemTurn("You can call these functions. -"), ...GLAIVE_TURNS],
+        [
+          tool("time", "Tells the time.", { type: "object", properties: { zone: { type: "string" } } }),
+          tool("now", "n"),
+        ],
+      ),
+    ],
+    ignored: [],
+  },
+  {
+    collection: "glaiveai/glaive-function-calling",
+    record: { sample: `SYSTEM: You have no functions.\n${GLAIVE.trimStart()}` },
+    format: "glaive_sample",
+    examples: [chatExample([...systemTurn("You have no functions."), ...GLAIVE_TURNS])],
+    ignored: [],
   },
 ];
