@@ -35,6 +35,8 @@ export class ModuleHost<C extends ObjectContext, M extends Modules> {
   readonly calls: CallsOf<M>;
   readonly #storage: DurableObjectStorage;
   readonly #rim: Rim;
+  /** The alarm that was set last and has not gone off, in milliseconds; null if none is known of. */
+  #alarmAt: number | null = null;
   readonly #duties: readonly (readonly [name: string, duty: Duty])[];
 
   constructor(storage: DurableObjectStorage, modules: M, contextOf: (host: HostContext) => C, rim: Rim = PLATFORM) {
@@ -67,6 +69,7 @@ export class ModuleHost<C extends ObjectContext, M extends Modules> {
 
   /** Runs every duty, even after one fails: an alarm handler that throws is dropped after six tries. */
   async alarm(): Promise<void> {
+    this.#alarmAt = null;
     let pauseMs = SOON_MS;
     for (const [name, duty] of this.#duties) {
       try {
@@ -79,12 +82,19 @@ export class ModuleHost<C extends ObjectContext, M extends Modules> {
     await this.#rearm(pauseMs);
   }
 
+  /** Sets the alarm before anything is awaited: it is stored together with what the caller has just written, or neither is. */
   async #rearm(pauseMs = SOON_MS): Promise<void> {
     const due = this.#duties.map(([, duty]) => duty.next()).filter((at) => at !== null);
     if (due.length === 0) return;
     const at = Math.max(Math.min(...due), this.#rim.now() + pauseMs);
-    const set = await this.#storage.getAlarm();
-    if (set === null || set > at) await this.#storage.setAlarm(at);
+    if (this.#alarmAt !== null && this.#alarmAt <= at) return;
+    this.#alarmAt = at;
+    try {
+      await this.#storage.setAlarm(at);
+    } catch (error) {
+      this.#alarmAt = null;
+      throw error;
+    }
   }
 }
 

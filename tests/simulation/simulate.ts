@@ -28,7 +28,8 @@ for (let seed = first; seed < first + count; seed++) {
   if (result.problems.length > 0) {
     broken.push(seed);
     if (broken.length <= 10) console.log(`seed ${seed}: ${result.problems.join("; ")}`);
-    if (broken.length === 1 && !values.trace) console.log(`replay: npm run simulate -- --first ${seed} --seeds 1 --trace`);
+    if (broken.length === 1 && !values.trace)
+      console.log(`replay: npm run simulate -- --first ${seed} --seeds 1 --trace`);
   }
   if (values.trace) console.log(result.trace.join("\n"));
 }

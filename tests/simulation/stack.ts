@@ -25,7 +25,11 @@ export async function buildStack(): Promise<SimulatedStack> {
     TENANT: namespace((name) => world.objects.get(name)!, from),
     DISPATCHER: namespace(() => world.objects.get("dispatcher")!, from),
     ENGINE: undefined as never,
-    BLOBS: { list: async () => ({ objects: [], truncated: false }), delete: async () => {}, put: async () => {} } as never,
+    BLOBS: {
+      list: async () => ({ objects: [], truncated: false }),
+      delete: async () => {},
+      put: async () => {},
+    } as never,
   });
   const dispatcher = world.add("dispatcher", (storage, rim) => {
     const env = envOf(() => dispatcher);

@@ -17,6 +17,8 @@ export class SimulatedStorage {
   #depth = 0;
   /** Whether there are writes that are not confirmed. */
   dirty = false;
+  /** Counts writes and what undoes them. */
+  writes = 0;
   alarm: number | null = null;
   /** Called when writes have to be confirmed, and when an alarm is set. */
   onDirty: () => void = () => {};
@@ -55,10 +57,8 @@ export class SimulatedStorage {
   }
 
   async setAlarm(at: number): Promise<void> {
-    this.endStretch();
     this.alarm = at;
     this.#write();
-    this.endStretch();
     this.onAlarm();
   }
 
@@ -100,6 +100,7 @@ export class SimulatedStorage {
 
   /** Goes back to one of the `states`; 0 is the confirmed one. */
   crash(state: number): void {
+    this.writes++;
     this.#db.exec(`ROLLBACK TO stretch_${state}; RELEASE stretch_0`);
     this.alarm = this.#alarms[state]!;
     this.#begin();
@@ -116,6 +117,7 @@ export class SimulatedStorage {
   }
 
   #write(): void {
+    this.writes++;
     const was = this.dirty;
     this.dirty = true;
     if (!was) this.onDirty();

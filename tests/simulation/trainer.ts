@@ -1,6 +1,7 @@
 /** A trainer as the API meets it: honest most of the time, and sometimes killed, cut off, or frozen and back as a zombie. */
-import { type Remote, remote } from "../../edge/objects/rpc.ts";
+
 import type { Dispatcher } from "../../edge/objects/dispatcher.ts";
+import { type Remote, remote } from "../../edge/objects/rpc.ts";
 import type { Tenant } from "../../edge/objects/tenant.ts";
 import type { Lease } from "../../shared/api/trainer.ts";
 import { TrimtabError } from "../../shared/errors.ts";
@@ -87,7 +88,13 @@ export class SimulatedTrainer {
     try {
       for (let step = (lease.checkpoint?.step ?? 0) + 1; step <= steps && course.stop === null; step++) {
         await this.#pause(life, this.#world.between(200, 3_000));
-        const event = { seq: step, level: "info" as const, message: `step ${step}`, type: "message" as const, data: null };
+        const event = {
+          seq: step,
+          level: "info" as const,
+          message: `step ${step}`,
+          type: "message" as const,
+          data: null,
+        };
         await this.#persist(life, () => tenant.events.add(hold, [event]));
         this.#hooks.reported(job, step);
         if (course.stop === "cancel") break;
