@@ -50,6 +50,8 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "shared/api/measured-lines.ts": "a list of names",
   "edge/routes/label-agreement.ts":
     "tests/edge/routes/labeling.test.ts measures agreement, of few labels and of too many",
+  "edge/objects/tenant/job-notices.ts":
+    "tests/simulation/simulate.test.ts runs it under lost calls and crashes, and shows what breaks without each part",
   "edge/objects/tenant/label-judge-rows.ts": "tests/edge/routes/labeling.test.ts has a model judge, and one that fails",
   "shared/api/datasets.ts": "schemas: tests/edge/routes/datasets.test.ts sends valid and invalid requests",
   "edge/routes/dataset-sources.ts":
