@@ -1,7 +1,7 @@
 import type { ModelConfig } from "../../shared/model/config.ts";
 import { i64, type Tensor, tensor } from "../../shared/tensor.ts";
 import type { NamedTensors } from "../engines/executor.ts";
-import { countBucket, lengthBucket } from "./buckets.ts";
+import { countBucket, lengthBucket, slotsFor, tokensFor } from "./buckets.ts";
 import type { EncodedFact } from "./encoded-fact.ts";
 import { UNSEEN } from "./row-graph.ts";
 import { ofSubject, pastNames, type ValueShape } from "./value-graph.ts";
@@ -27,21 +27,19 @@ export function valueShape(facts: readonly StartedFact[]): ValueShape {
   const count = slotsFor(facts.length);
   const contexts = facts[0]!.start.contexts.length;
   const longest = lengthBucket(Math.max(...facts.map(({ fact }) => fact.target.length)));
-  const tokens = most(rows, ({ after }) => after);
   return {
     facts: count,
     contexts,
     // Attention over the past takes little, so few sizes of it are told apart; never none, since a tensor must have elements.
     past: Math.max(16, countBucket(most(rows, ({ before }) => before))),
-    // Of many facts, padding would take longer than to make a program of just that size.
-    tokens: count < 16 ? lengthBucket(tokens) : tokens,
+    tokens: tokensFor(
+      count,
+      most(rows, ({ after }) => after),
+    ),
     subject: Math.max(4, countBucket(most(subjects, ({ before }) => before))),
     picks: count * contexts * longest,
   };
 }
-
-/** The places of a graph for so many facts: finer steps where a place more takes longer than to make another program. */
-export const slotsFor = (facts: number) => (facts < 8 ? countBucket(facts) : lengthBucket(facts));
 
 interface BatchSize {
   readonly config: ModelConfig;

@@ -1,6 +1,6 @@
 import type { Graph } from "../../shared/graph/graph.ts";
 import type { ModelConfig } from "../../shared/model/config.ts";
-import { countBucket, lengthBucket } from "./buckets.ts";
+import { slotsFor, tokensFor } from "./buckets.ts";
 import type { EditModel } from "./edit-model.ts";
 import type { EncodedFact } from "./encoded-fact.ts";
 import { rowGraph } from "./row-graph.ts";
@@ -46,8 +46,12 @@ export async function readValueStarts(
   const { kvHeads, headDim, hiddenSize: width, vocabSize } = config;
   const rows = facts.map(valueRows);
   const all = rows.flat();
-  const tokens = lengthBucket(Math.max(...all.map(({ ids }) => ids.length)));
-  const shape = { rows: countBucket(facts.length) * rows[0]!.length, tokens };
+  const slots = slotsFor(facts.length);
+  const shape = {
+    rows: slots * rows[0]!.length,
+    tokens: tokensFor(slots, Math.max(...all.map(({ ids }) => ids.length))),
+  };
+  const { tokens } = shape;
   const name = `starts ${layer} ${shape.rows} ${tokens}`;
   const outputs = await model.run(name, () => startGraph(name, config, layer, shape), rowFeeds(all, shape));
   const data = (output: string) => outputs[output]!.data as Float32Array;
