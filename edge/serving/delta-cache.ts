@@ -1,6 +1,6 @@
 import type { TrimtabError } from "../../shared/errors.ts";
 import { MAX_WAITING, MAX_WAITING_OF_TENANT } from "./limits.ts";
-import { Scheduler } from "./scheduler.ts";
+import { Scheduler, tooManyWaiting } from "./scheduler.ts";
 
 /** A value that a request needs, and how to read it if it is not in memory. */
 export interface CacheRequest<T> {
@@ -33,6 +33,7 @@ interface Waiter<T> {
   readonly rows: 1;
   readonly requests: readonly CacheRequest<T>[];
   readonly admit: (entries: Entry<T>[]) => void;
+  readonly refuse: (error: TrimtabError) => void;
 }
 
 /**
@@ -50,6 +51,7 @@ export class DeltaCache<T> {
     patience: PATIENCE,
     waitingOfTenant: MAX_WAITING_OF_TENANT,
     waiting: MAX_WAITING,
+    term: Number.POSITIVE_INFINITY,
   });
   /** Bytes of all entries, and of those in use. */
   #storedBytes = 0;
@@ -65,8 +67,8 @@ export class DeltaCache<T> {
    * Waits while the values in use leave no room; tenants take turns. A call acquires all its values at once, so two
    * calls can never wait for each other.
    *
-   * Throws what `read` throws, with nothing acquired; the error that `tooLarge` makes; `capacity_exceeded` if too many are
-   * waiting already.
+   * Throws what `read` throws, with nothing acquired; the error that `tooLarge` makes; `rate_limit_exceeded` if too many of the
+   * tenant's are waiting already, `capacity_exceeded` if too many tenants are.
    */
   async acquire(tenant: string, requests: readonly CacheRequest<T>[]): Promise<Acquired<T>> {
     const distinct = [...new Map(requests.map((request) => [request.key, request])).values()];
@@ -88,14 +90,15 @@ export class DeltaCache<T> {
     tenant: string,
     requests: readonly CacheRequest<T>[],
   ): Promise<{ entries: Entry<T>[]; release: () => void }> {
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
       const waiter: Waiter<T> = {
         tenant,
         rows: 1,
         requests,
         admit: (entries) => resolve({ entries, release: () => this.#release(waiter, entries) }),
+        refuse: reject,
       };
-      this.#scheduler.submit([waiter]);
+      for (const evicted of this.#scheduler.submit([waiter])) evicted.refuse(tooManyWaiting());
       this.#admit();
     });
   }

@@ -21,7 +21,7 @@ import { WeightSet } from "../runtime/weight-set.ts";
 import { BatchLoop } from "./batch-loop.ts";
 import { CompiledRules } from "./compiled-rules.ts";
 import { type Acquired, DeltaCache } from "./delta-cache.ts";
-import { deltaRoom, megabytes, tenantQuota } from "./limits.ts";
+import { deltaRoom, megabytes, pausedRoom, tenantQuota } from "./limits.ts";
 import { LoadOnce } from "./load-once.ts";
 import { yieldToEventLoop } from "./yield-to-event-loop.ts";
 
@@ -109,7 +109,9 @@ export class ServedModel {
     const vectors = new RowVectors(ort, config, plan.slots);
     const decoder = new Decoder(ort, config, { slab, arena, vectors }, { chunk: CHUNK });
     const quota = tenantQuota(plan.slots);
-    const loop = new BatchLoop({ decoder, slab, arena, chunk: CHUNK, quota, keepPrompts: true, yieldToEventLoop });
+    const pausedBytes = pausedRoom(options.heapLimitBytes);
+    const rows = { quota, pausedBytes, keepPrompts: true };
+    const loop = new BatchLoop({ decoder, slab, arena, chunk: CHUNK, ...rows, yieldToEventLoop });
     const { capacity } = plan;
     return new ServedModel({
       config,

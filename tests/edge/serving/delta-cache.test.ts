@@ -126,16 +126,18 @@ describe("DeltaCache", () => {
     await Promise.all(small.slice(4).map(async (one) => (await one).release()));
   });
 
-  it("refuses those who come when too many wait", async () => {
+  it("refuses who has too much waiting, and nobody else", async () => {
     const { acquire, want } = cacheOf(1);
     const held = await acquire([want("a", 1)]);
     const waiting = Array.from({ length: 256 }, () => acquire([want("b", 1)]));
     await expect(acquire([want("b", 1)])).rejects.toMatchObject({
-      code: "capacity_exceeded",
-      message: "Too many requests wait for this model. Try again in a moment.",
+      code: "rate_limit_exceeded",
+      message: expect.stringMatching(/^Too many of your requests wait/),
     });
+    const other = acquire([want("c", 1)], "other");
     held.release();
     releaseAll(await Promise.all(waiting));
+    (await other).release();
   });
 
   it("tries again after a value that could not be read, and lets the next one in", async () => {
