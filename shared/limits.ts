@@ -282,6 +282,11 @@ export const LIMITS = {
   permittedProjects: 100,
   /** Leases in a row that may end without a new checkpoint before a job is given up. */
   leasesWithoutProgress: 5,
+  /** How long a job may keep its trainer while a tenant with fewer jobs running waits for one. */
+  trainerSliceMs: 120_000,
+  /** The most that an operator may let one tenant have of jobs that wait for a trainer, and that run, at a time. */
+  queuedJobs: 100_000,
+  runningJobs: 10_000,
 } as const;
 
 export const DEFAULTS = {
@@ -292,4 +297,6 @@ export const DEFAULTS = {
   leaseSeconds: 30,
   requestsPerMinute: 6_000,
   tokensPerMinute: 2_000_000,
+  queuedJobs: 256,
+  runningJobs: 64,
 } as const;

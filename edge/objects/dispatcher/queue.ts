@@ -1,17 +1,23 @@
 import type { JobStatus } from "../../../shared/api/jobs.ts";
 import type { Hold } from "../hold.ts";
 import { objectModule } from "../module.ts";
+import { noteYield } from "./queue-lines.ts";
 import {
+  type EnqueuedJob,
   enqueue,
   extendLease,
   keepBase,
   noteProgress,
   type QueueCounts,
-  type QueuedJob,
   queueCounts,
   releaseJob,
   removeJob,
 } from "./queue-rows.ts";
+
+export interface ExtendedLease {
+  readonly leaseSeconds: number;
+  readonly yields: boolean;
+}
 
 /** The queue, as tenants see it. */
 export const queue = objectModule({
@@ -30,10 +36,15 @@ export const queue = objectModule({
     "ALTER TABLE queue ADD COLUMN lane TEXT NOT NULL DEFAULT 'jobs'",
     // The newest lease of each tenant's jobs.
     "CREATE TABLE IF NOT EXISTS lane_turns (tenant TEXT NOT NULL, lane TEXT NOT NULL, fence INTEGER NOT NULL, PRIMARY KEY (tenant, lane))",
+    "ALTER TABLE queue ADD COLUMN leased_at INTEGER",
+    // 1 for a job that gives its trainer up for another tenant's.
+    "ALTER TABLE queue ADD COLUMN yielding INTEGER NOT NULL DEFAULT 0",
+    // How many jobs of a tenant may run at a time.
+    "CREATE TABLE IF NOT EXISTS queue_limits (tenant TEXT PRIMARY KEY, running INTEGER NOT NULL)",
   ],
   open: ({ db, now, rearm }) => ({
     calls: {
-      enqueue: (job: QueuedJob): void => enqueue(db, job),
+      enqueue: (job: EnqueuedJob): void => enqueue(db, job),
 
       /** Removes a job. `ended` is how it ended; null if it may come back. */
       withdraw: (job: string, ended: JobStatus | null): void => removeJob(db, job, ended),
@@ -45,11 +56,17 @@ export const queue = objectModule({
 
       release: (hold: Hold): void => releaseJob(db, hold),
 
-      /** Extends a lease. Returns its length in seconds; null if another trainer has the job or it has left the queue. */
-      async extend(hold: Hold): Promise<number | null> {
-        const leaseSeconds = extendLease(db, hold, now());
+      /**
+       * Extends a lease. Returns its length in seconds, and whether the job has to give its trainer up at its next checkpoint, which
+       * one that has none yet (`hasSteps`) never has to; null if another trainer has the job or it has left the queue.
+       */
+      async extend(hold: Hold, hasSteps = false): Promise<ExtendedLease | null> {
+        const extended = db.transaction(() => {
+          const leaseSeconds = extendLease(db, hold, now());
+          return leaseSeconds === undefined ? null : { leaseSeconds, yields: hasSteps && noteYield(db, hold, now()) };
+        });
         await rearm();
-        return leaseSeconds ?? null;
+        return extended;
       },
 
       counts: (): QueueCounts => queueCounts(db, now()),

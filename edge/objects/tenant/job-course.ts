@@ -57,13 +57,13 @@ export async function queue(context: TenantContext): Promise<void> {
 export async function handOver(context: TenantContext, jobs: readonly JobRow[]): Promise<void> {
   // A deleted tenant has no jobs and no id.
   if (jobs.length === 0) return;
-  const { id: tenant } = context.tenant();
+  const { id: tenant, max_running_jobs: mostRunning } = context.tenant();
   for (const { id } of jobs) {
     const row = requireJob(context.db, id);
     if (row.status !== "queued") continue;
     const { id: base } = JSON.parse(row.base) as JobBase;
     const { executor, method } = specOf(row);
-    await context.dispatcher.queue.enqueue({ job: row.id, tenant, executor, lane: laneOf(method), base });
+    await context.dispatcher.queue.enqueue({ job: row.id, tenant, executor, lane: laneOf(method), base, mostRunning });
     noteQueued(context.db, row);
   }
 }

@@ -92,6 +92,24 @@ export interface NewJob {
   readonly evals?: readonly JobEvalTemplate[] | undefined;
 }
 
+/** A job that a trainer runs, rather than one that has others run. */
+const IS_TRAINED = "json_extract(spec, '$.method.type') NOT IN ('pipeline', 'sweep')";
+
+/** How soon it is worth asking again whether the queue has room. */
+const QUEUE_RETRY_MS = 10_000;
+
+/**
+ * Refuses one more job to wait for a trainer, where as many do as the tenant may have waiting. What a pipeline or a sweep starts by
+ * itself is bounded by its own limits, and counts.
+ */
+export function requireQueueRoom(db: Database, { max_queued_jobs: most }: { readonly max_queued_jobs: number }): void {
+  const { count = 0 } =
+    db.get<{ count: number }>(`SELECT count(*) AS count FROM jobs WHERE status = 'queued' AND ${IS_TRAINED}`) ?? {};
+  if (count < most) return;
+  const message = `${count} of your jobs wait for a trainer, and at most ${most} may at a time. Wait until some have started, or cancel some.`;
+  throw new TrimtabError("rate_limit_exceeded", message, { data: { retryMs: QUEUE_RETRY_MS } });
+}
+
 /**
  * Records a job; the caller hands it to the Dispatcher afterwards.
  *
@@ -279,8 +297,7 @@ export function unqueuedJobs(db: Database): JobRow[] {
 
 /** Jobs that wait for a trainer, whether or not the Dispatcher has them. */
 export function waitingJobs(db: Database): JobRow[] {
-  const trained = "json_extract(spec, '$.method.type') NOT IN ('pipeline', 'sweep')";
-  return db.all<JobRow>(`SELECT * FROM jobs WHERE status = 'queued' AND ${trained} ORDER BY n LIMIT 100`);
+  return db.all<JobRow>(`SELECT * FROM jobs WHERE status = 'queued' AND ${IS_TRAINED} ORDER BY n LIMIT 100`);
 }
 
 /** A job that has not ended and reads the file. */

@@ -22,6 +22,7 @@ import {
   pauseJob,
   requeueJob,
   requireJob,
+  requireQueueRoom,
   unqueuedJobs,
   waitingJobs,
 } from "./job-rows.ts";
@@ -105,6 +106,7 @@ export const jobs = tenantModule({
             // It may have been deleted since the request named it.
             if (parent !== undefined && findArtefact(db, parent.artefact) === undefined)
               throw unknownModel(parent.model);
+            requireQueueRoom(db, context.tenant());
             const row = addJob(db, { ...job, id, seed: job.request.seed ?? seed() }, now());
             say(context, id, { level: "info", message: `Created fine-tuning job: ${id}` });
             const shown = jobOf(db, row);
@@ -157,6 +159,7 @@ export const jobs = tenantModule({
           if (runsJobs(id) && requireUnended(id, "resumed")) return changed(id, "resumed");
           if (requireUnended(id, "resumed") === "paused") {
             db.transaction(() => {
+              requireQueueRoom(db, context.tenant());
               requeueJob(db, id);
               say(context, id, { level: "info", message: "The job was resumed" });
             });

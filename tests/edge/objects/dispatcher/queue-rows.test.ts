@@ -110,7 +110,7 @@ describe("the queue", () => {
       expect([from(both), from(both), from(both)]).toEqual(["next edit", "longest", undefined]);
     }));
 
-  it("gives tenants turns in the lane for edits, and goes by age in the first", () =>
+  it("gives tenants turns in every lane", () =>
     withQueue((db) => {
       const lanes = ["jobs", "edits"] as const;
       for (const lane of lanes) {
@@ -121,12 +121,22 @@ describe("the queue", () => {
       const next = (lane: Lane) =>
         takeJob(db, { trainer: "t", executors: ["onnxruntime"], lanes: [lane], leaseSeconds: 10 }, 0)?.job;
       const order = (lane: Lane) => [1, 2, 3, 4, 5, 6].map(() => next(lane)?.slice(lane.length + 1));
-      expect(order("edits")).toEqual(["a1", "b1", "c1", "a2", "b2", "a3"]);
-      expect(order("jobs")).toEqual(["a1", "a2", "a3", "b1", "b2", "c1"]);
+      for (const lane of lanes) expect(order(lane)).toEqual(["a1", "b1", "c1", "a2", "b2", "a3"]);
       // One who comes later waits for one job of the others at the most.
       for (const name of ["a4", "a5"]) enqueue(db, { ...job(name), tenant: "a", lane: "edits" });
       enqueue(db, { ...job("d1"), tenant: "d", lane: "edits" });
       expect([next("edits"), next("edits"), next("edits")]).toEqual(["d1", "a4", "a5"]);
+    }));
+
+  it("leases a newcomer's job next, however many of another's wait or run, and no more than a tenant may have running", () =>
+    withQueue((db) => {
+      for (let i = 0; i < 200; i++) enqueue(db, { ...job(`a${i}`), tenant: "a", mostRunning: 3 });
+      expect([take(db, 0)?.job, take(db, 0)?.job]).toEqual(["a0", "a1"]);
+      enqueue(db, { ...job("b0"), tenant: "b" });
+      expect([take(db, 0)?.job, take(db, 0)?.job, take(db, 0)?.job]).toEqual(["b0", "a2", undefined]);
+      // A limit that was raised holds from the next job on.
+      enqueue(db, { ...job("a200"), tenant: "a", mostRunning: 4 });
+      expect([take(db, 0)?.job, take(db, 0)?.job]).toEqual(["a3", undefined]);
     }));
 
   it("forgets a job once, and counts how it ended", () =>
