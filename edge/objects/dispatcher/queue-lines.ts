@@ -63,3 +63,8 @@ export function noteYield(db: Database, hold: { job: string; fence: number }, no
   db.run("UPDATE queue SET yielding = ? WHERE job = ?", yields ? 1 : 0, hold.job);
   return yields;
 }
+
+/** Sets how many jobs of a tenant may run at a time. */
+export function noteLimit(db: Database, tenant: string, running: number): void {
+  db.run("INSERT OR REPLACE INTO queue_limits (tenant, running) VALUES (?, ?)", tenant, running);
+}

@@ -1,12 +1,14 @@
 import { describe, expect, it } from "vitest";
 import type { Database } from "../../../../edge/objects/database.ts";
 import { DISPATCHER_MODULES } from "../../../../edge/objects/dispatcher/modules.ts";
+import { type JobNotice, notice } from "../../../../edge/objects/dispatcher/notices.ts";
 import { linesOf, noteYield, runnableBy } from "../../../../edge/objects/dispatcher/queue-lines.ts";
-import { enqueue, type QueueRow, releaseJob, takeJob } from "../../../../edge/objects/dispatcher/queue-rows.ts";
+import { type QueuedJob, type QueueRow, releaseJob, takeJob } from "../../../../edge/objects/dispatcher/queue-rows.ts";
 import { updateSchema } from "../../../../edge/objects/schema.ts";
 import type { Executor } from "../../../../shared/api/methods.ts";
 import { DEFAULTS, LIMITS } from "../../../../shared/limits.ts";
 import { withDatabase } from "../../support/database.ts";
+import { queuedNotice } from "../../support/job-notice.ts";
 
 const withQueue = (body: (db: Database) => void) =>
   withDatabase((db) => {
@@ -14,6 +16,8 @@ const withQueue = (body: (db: Database) => void) =>
     body(db);
   });
 const job = (name: string, executor: Executor | null = null) => ({ job: name, tenant: "t", executor, base: "b" });
+const enqueue = (db: Database, queued: QueuedJob & Partial<Pick<JobNotice, "mostRunning">>) =>
+  notice(db, queuedNotice(queued), 0);
 
 function take(db: Database, now: number, executors: Executor[] = ["onnxruntime"], trainer = "a"): QueueRow | undefined {
   return takeJob(db, { trainer, executors, leaseSeconds: 10 }, now);
