@@ -37,12 +37,13 @@ interface Waiter<T> {
 }
 
 /**
- * Keeps values in memory, up to a number of bytes: those in use and, where there is room, the most recently used of the
+ * Keeps deltas, or weights, in memory, up to a number of bytes: those in use and, where there is room, the most recently used of the
  * rest. A missing value is read once, however many requests need it.
  */
 export class DeltaCache<T> {
   readonly #capacity: number;
   readonly #tooLarge: (bytes: number) => TrimtabError;
+  readonly #discard: ((value: T) => void) | undefined;
   /** In the order of their last use. */
   readonly #entries = new Map<string, Entry<T>>();
   readonly #scheduler = new Scheduler<Waiter<T>>({
@@ -57,10 +58,14 @@ export class DeltaCache<T> {
   #storedBytes = 0;
   #usedBytes = 0;
 
-  /** `tooLarge` makes the error for a request that needs more bytes at once than the cache can ever hold. */
-  constructor(capacity: number, tooLarge: (bytes: number) => TrimtabError) {
+  /**
+   * `tooLarge` makes the error for a request that needs more bytes at once than the cache can ever hold. With `discard`, which frees
+   * what a value holds outside, values that nobody uses leave as soon as another one is read.
+   */
+  constructor(capacity: number, tooLarge: (bytes: number) => TrimtabError, discard?: (value: T) => void) {
     this.#capacity = capacity;
     this.#tooLarge = tooLarge;
+    this.#discard = discard;
   }
 
   /**
@@ -119,6 +124,7 @@ export class DeltaCache<T> {
   }
 
   #use(requests: readonly CacheRequest<T>[]): Entry<T>[] {
+    const reads = requests.some(({ key }) => !this.#entries.has(key));
     const used = requests.map(({ key, bytes, read }) => {
       const entry = this.#entries.get(key) ?? this.#add(key, bytes, read);
       // A Map remembers insertion order: moving an entry to the end makes the first one the least recently used.
@@ -128,8 +134,9 @@ export class DeltaCache<T> {
       entry.users += 1;
       return entry;
     });
+    const keepsIdle = this.#discard === undefined || !reads;
     for (const [key, entry] of this.#entries) {
-      if (this.#storedBytes <= this.#capacity) break;
+      if (keepsIdle && this.#storedBytes <= this.#capacity) break;
       if (entry.users === 0) this.#drop(key, entry);
     }
     return used;
@@ -147,6 +154,8 @@ export class DeltaCache<T> {
     if (this.#entries.get(key) !== entry) return;
     this.#entries.delete(key);
     this.#storedBytes -= entry.bytes;
+    const discard = this.#discard;
+    if (discard !== undefined) entry.value.then(discard, () => {});
   }
 
   #release(waiter: Waiter<T>, entries: readonly Entry<T>[]): void {
