@@ -43,6 +43,8 @@ export const LIMITS = {
   mergeWork: 3e10,
   /** Bytes of the deltas of one merge, which are in memory together. */
   mergedBytes: 48 * (1 << 20),
+  /** Merges that wait for their turn. */
+  waitingMerges: 32,
   /** Bytes of one uploaded delta, packed and unpacked: it is held in memory while it is read. */
   deltaUpload: 32 * (1 << 20),
   /** Bytes of one file of a base model. */
