@@ -47,6 +47,8 @@ export const LIMITS = {
   mergeWork: 3e10,
   /** Bytes of the deltas of one merge, which are in memory together. */
   mergedBytes: 48 * (1 << 20),
+  /** Merges that wait for their turn. */
+  waitingMerges: 32,
   /** Bytes of one uploaded delta, packed and unpacked: it is held in memory while it is read. */
   deltaUpload: 32 * (1 << 20),
   /** Bytes of one file of a base model. */
@@ -284,6 +286,11 @@ export const LIMITS = {
   permittedProjects: 100,
   /** Leases in a row that may end without a new checkpoint before a job is given up. */
   leasesWithoutProgress: 5,
+  /** How long a job may keep its trainer while a tenant with fewer jobs running waits for one. */
+  trainerSliceMs: 120_000,
+  /** The most that an operator may let one tenant have of jobs that wait for a trainer, and that run, at a time. */
+  queuedJobs: 100_000,
+  runningJobs: 10_000,
 } as const;
 
 export const DEFAULTS = {
@@ -294,4 +301,6 @@ export const DEFAULTS = {
   leaseSeconds: 30,
   requestsPerMinute: 6_000,
   tokensPerMinute: 2_000_000,
+  queuedJobs: 256,
+  runningJobs: 64,
 } as const;

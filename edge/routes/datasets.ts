@@ -54,7 +54,7 @@ const fix = createRoute({
 });
 
 /** Each piece of work may take `LIMITS.inspectedBytes` of memory. */
-const turns = new Turns({ most: LIMITS.waitingInspections, mostOfTenant: 4 });
+const turns = new Turns({ what: "inspections", most: LIMITS.waitingInspections, mostOfTenant: 4 });
 
 export const datasets = subApp();
 datasets.use("*", tenantAuth());

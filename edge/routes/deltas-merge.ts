@@ -1,5 +1,6 @@
 import { createRoute } from "@hono/zod-openapi";
 import { MergeDeltas, MergedDeltas } from "../../shared/api/deltas.ts";
+import { LIMITS } from "../../shared/limits.ts";
 import { baseAccess } from "../blobs/base-access.ts";
 import { FolderReader } from "../blobs/folder-reader.ts";
 import { heapLimitBytes } from "../env.ts";
@@ -12,6 +13,7 @@ import { jsonBody } from "./json-body.ts";
 import { namedBase } from "./named-base.ts";
 import { publishFolder } from "./publish-folder.ts";
 import { jsonRequest, replies, subApp, TENANT_SECURITY } from "./route.ts";
+import { Turns } from "./turns.ts";
 
 const merge = createRoute({
   method: "post",
@@ -27,30 +29,36 @@ const merge = createRoute({
   ),
 });
 
+/** Each merge may take `LIMITS.mergedBytes` of memory, and all of the processor that the batch leaves. */
+const turns = new Turns({ what: "merges", most: LIMITS.waitingMerges, mostOfTenant: 4 });
+
 export const deltasMerge = subApp();
 deltasMerge.use("*", tenantAuth());
 
 const turn = () => new Promise<void>((resolve) => setTimeout(resolve, 0));
 
-deltasMerge.openapi(merge, (c) =>
-  once(c, c.var.caller.object, async (key) => {
-    const tenant = c.var.caller.object;
+deltasMerge.openapi(merge, (c) => {
+  const { id: owner, object: tenant } = c.var.caller;
+  return once(c, tenant, async (key) => {
     const bucket = c.env.BLOBS;
     const request = c.req.valid("json");
     const stored = await namedBase(tenant, request.model);
     const folders = await tenant.deltas.toMerge(stored, request.deltas);
     const { id, digest } = stored;
     const base = { ...(await baseAccess(bucket, stored)), id, digest };
-    const sources = await readSources(bucket, folders, base);
-    const delta = await mergeInTurns(request, sources, turn);
     const suffix = request.suffix ?? null;
-    if (request.output === "model") {
-      const files = await modelFiles(delta, { sources, base, files: new FolderReader(bucket, stored) });
-      const model = { kind: "model", files, base, suffix, contextLength: servedPositions(base.config) } as const;
-      return c.json(await publishFolder(bucket, tenant, model, key), 200);
-    }
-    requireServed(delta, request, servingLimits(base.config, heapLimitBytes(c.env)));
-    const files = await deltaFiles(delta, { request, sources, base });
-    return c.json(await publishFolder(bucket, tenant, { kind: "delta", files, base, suffix }, key), 200);
-  }),
-);
+    const merged = await turns.take(owner, async () => {
+      const sources = await readSources(bucket, folders, base);
+      const delta = await mergeInTurns(request, sources, turn);
+      if (request.output === "model") {
+        const files = await modelFiles(delta, { sources, base, files: new FolderReader(bucket, stored) });
+        const model = { kind: "model", files, base, suffix, contextLength: servedPositions(base.config) } as const;
+        return publishFolder(bucket, tenant, model, key);
+      }
+      requireServed(delta, request, servingLimits(base.config, heapLimitBytes(c.env)));
+      const files = await deltaFiles(delta, { request, sources, base });
+      return publishFolder(bucket, tenant, { kind: "delta", files, base, suffix }, key);
+    });
+    return c.json(merged, 200);
+  });
+});

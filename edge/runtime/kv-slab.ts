@@ -121,6 +121,43 @@ export class KvSlab {
     }
   }
 
+  /** Bytes of what `save` gives. */
+  savedBytes(length: number): number {
+    return cacheBytes(this.#config, length);
+  }
+
+  /** A copy of a slot's first `length` positions, bit by bit: of each layer keys and then values, [K, length, W]. */
+  save(slot: number, length: number): Float32Array {
+    const saved = new Float32Array(this.savedBytes(length) / Float32Array.BYTES_PER_ELEMENT);
+    this.#eachHead(slot, length, (view, from, at) => saved.set(view.subarray(from, from + at.size), at.start));
+    return saved;
+  }
+
+  /** Fills a slot's first `length` positions with what `save` gave. */
+  restore(slot: number, saved: Float32Array, length: number): void {
+    this.#eachHead(slot, length, (view, from, at) => view.set(saved.subarray(at.start, at.start + at.size), from));
+  }
+
+  /** Visits the first `length` positions of every head of a slot, and where they are in what is saved. */
+  #eachHead(
+    slot: number,
+    length: number,
+    visit: (view: Float32Array, from: number, at: { readonly start: number; readonly size: number }) => void,
+  ): void {
+    const width = cacheWidth(this.#config);
+    const size = length * width;
+    let start = 0;
+    for (const { key, value } of this.#layers) {
+      for (const tensor of [key, value]) {
+        const view = tensor.view();
+        for (let head = 0; head < this.#config.kvHeads; head++) {
+          visit(view, slot * this.#slotElements + head * this.capacity * width, { start, size });
+          start += size;
+        }
+      }
+    }
+  }
+
   /** Copies the first `length` positions of one slot over another's. */
   copy(from: number, to: number, length: number): void {
     const width = cacheWidth(this.#config);

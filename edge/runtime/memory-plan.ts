@@ -48,16 +48,16 @@ export function servedPositions(config: ModelConfig): number {
 export function planMemory(config: ModelConfig, heapLimitBytes: number): MemoryPlan {
   const capacity = servedPositions(config);
   const slotBytes = bytesPerSlot(config, capacity);
-  const weightBytes = 4 * parameterCount(config);
+  const setBytes = weightBytes(config);
   const floatsPerRank = columnSizes(config).factors;
   for (const { weightSets, rows } of PREFERENCES) {
     for (const ranks of ARENA_RANKS) {
-      const freeBytes = heapLimitBytes - RUNTIME_BYTES - weightSets * weightBytes - 4 * ranks * floatsPerRank;
+      const freeBytes = heapLimitBytes - RUNTIME_BYTES - weightSets * setBytes - 4 * ranks * floatsPerRank;
       const slots = Math.min(MAX_SLOTS, Math.floor(freeBytes / slotBytes));
       if (slots >= rows) return { slots, capacity, arenaFloats: ranks * floatsPerRank };
     }
   }
-  const needed = RUNTIME_BYTES + weightBytes + slotBytes + 4 * ARENA_RANKS.at(-1)! * floatsPerRank;
+  const needed = RUNTIME_BYTES + setBytes + slotBytes + 4 * ARENA_RANKS.at(-1)! * floatsPerRank;
   const [neededMib, limitMib] = [Math.ceil(needed / MIB), Math.floor(heapLimitBytes / MIB)];
   const advice =
     neededMib > MAX_HEAP_MIB
@@ -68,4 +68,15 @@ export function planMemory(config: ModelConfig, heapLimitBytes: number): MemoryP
     `the model needs ${neededMib} MiB to serve one row, but ENGINE_HEAP_MB limits the heap to ${limitMib} MiB; ${advice}`,
     { data: { neededBytes: needed, heapLimitBytes } },
   );
+}
+
+/** What a plan leaves of the heap for further sets of weights, and for what comes and goes beside the rows. */
+export function spareBytes(config: ModelConfig, heapLimitBytes: number, plan: MemoryPlan): number {
+  const rows = plan.slots * bytesPerSlot(config, plan.capacity);
+  return heapLimitBytes - RUNTIME_BYTES - weightBytes(config) - rows - 4 * plan.arenaFloats;
+}
+
+/** Bytes of one set of weights. */
+export function weightBytes(config: ModelConfig): number {
+  return 4 * parameterCount(config);
 }

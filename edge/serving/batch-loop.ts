@@ -11,7 +11,7 @@ import { PerturbingTurns, requireRoomToPerturb } from "./perturbing-turns.ts";
 import { Rest } from "./rest.ts";
 import { mostDeltas, nonFinite, type OpenGeneration, Row } from "./row.ts";
 import { sampleEach, sampleRequest, viewOf } from "./sampling-step.ts";
-import { type Room, Scheduler } from "./scheduler.ts";
+import { type Room, Scheduler, tooManyWaiting } from "./scheduler.ts";
 import { type BeamBatch, stepBeams } from "./search/step-beams.ts";
 import { type Move, Slots } from "./slots.ts";
 import type { StepStates } from "./step-states.ts";
@@ -22,6 +22,12 @@ import type { StepStates } from "./step-states.ts";
  */
 const YIELDS_AFTER_PREFILL = 4;
 
+/** How many turns a text keeps its rows where a tenant with fewer waits for them: about a second. */
+const TERM = 64;
+
+/** What one decoded token counts as, in positions of a prompt: 32 of those take as long as some ten steps of one row. */
+const POSITIONS_OF_A_STEP = 3;
+
 export interface BatchLoopOptions {
   readonly decoder: Decoder;
   readonly slab: KvSlab;
@@ -30,6 +36,8 @@ export interface BatchLoopOptions {
   readonly chunk: number;
   /** The most rows that one tenant may hold at a time; all by default. */
   readonly quota?: number;
+  /** Bytes of JavaScript's memory for what paused rows have computed; none are paused by default. */
+  readonly pausedBytes?: number;
   /** Whether prompts stay in free slots for later requests; false by default. */
   readonly keepPrompts?: boolean;
   /** Waits for a real timer, so that new requests, disconnects and written bytes get through between two steps. */
@@ -62,10 +70,7 @@ export class BatchLoop {
   readonly #sampler = new Sampler();
   readonly #perturbing: PerturbingTurns;
   readonly #open = new Map<BatchRequest, OpenRequest>();
-  /** For each tenant with rows, the last turn that prefilled one of its chunks. */
-  readonly #lastPrefill = new Map<string, number>();
   readonly #rest = new Rest();
-  #turn = 0;
   #running = false;
   /** Whether the rows' deltas are where the decoder reads them. */
   #arranged = true;
@@ -83,6 +88,7 @@ export class BatchLoop {
       patience: slab.slots,
       waitingOfTenant: MAX_WAITING_OF_TENANT,
       waiting: MAX_WAITING,
+      term: TERM,
     });
   }
 
@@ -134,8 +140,8 @@ export class BatchLoop {
 
   /**
    * Queues the generations of one request, or of several of one tenant, all of them or none, and starts the loop if it is idle.
-   * Throws, with nothing queued, `capacity_exceeded` if too many are waiting already, and `invalid_request` for a generation with
-   * more rows than a tenant may hold.
+   * Throws, with nothing queued, `rate_limit_exceeded` if too many of the tenant's are waiting already, `capacity_exceeded` if too many
+   * tenants are, and `invalid_request` for a generation with more rows than a tenant may hold.
    */
   submit(...requests: readonly BatchRequest[]): void {
     const opened = requests.map((request) => {
@@ -154,10 +160,11 @@ export class BatchLoop {
       });
       return { request, generations };
     });
-    this.#scheduler.submit(opened.flatMap(({ generations }) => generations));
+    const evicted = this.#scheduler.submit(opened.flatMap(({ generations }) => generations));
     for (const { request, generations } of opened) {
       this.#open.set(request, { left: new Set(generations), cachedTokens: 0, steeringTokens: 0 });
     }
+    for (const open of evicted) this.#end(open, tooManyWaiting());
     if (this.#running) this.#rest.end();
     else void this.#run();
   }
@@ -171,7 +178,7 @@ export class BatchLoop {
     this.#running = true;
     try {
       while (this.#open.size > 0) {
-        this.#turn++;
+        this.#scheduler.nextTurn();
         this.#perturbing.nextTurn();
         let prefilled = false;
         this.#admit();
@@ -189,7 +196,6 @@ export class BatchLoop {
         for (let n = 0; n < yields && this.#open.size > 0; n++) await this.#options.yieldToEventLoop();
         if (this.#allWait) await this.#rest.take();
       }
-      this.#lastPrefill.clear();
       // Clears the last row's deltas too.
       this.#arrange();
     } finally {
@@ -204,24 +210,67 @@ export class BatchLoop {
   }
 
   #admit(): void {
+    const making = this.#scheduler.pause({
+      fits: (candidate, without) => this.#fits(candidate, without) === "now",
+      canPause: (open, others) => this.#canPause(open, others),
+    });
+    for (const open of making) this.#pause(open);
     const { admitted, refused } = this.#scheduler.admit((candidate, before) => this.#room(candidate, before));
     for (const open of refused) this.#close(open.request, tooManyColumns(deltasOf(open), this.#options.arena));
     for (const open of admitted) {
+      this.#arranged = false;
+      if (open.members.length > 0) {
+        for (const row of open.members) this.#slots.resume(row);
+        continue;
+      }
       open.members = open.generation.rows.map((work) => new Row(open, work));
       const slot = this.#slots.rows.length;
       for (const row of open.members) this.#slots.add(row);
       const added = open.members.map((row, i) => ({ row: row.state, slot: slot + i }));
       this.#sampler.update({ added, removed: [], moved: [] });
-      this.#arranged = false;
     }
   }
 
   #room(candidate: OpenGeneration, before: readonly OpenGeneration[]): Room {
+    const others = before.flatMap(deltasOf);
+    return this.#fits(candidate, [], others);
+  }
+
+  /** Whether a candidate's deltas fit beside those of the batch, but for generations that make way, and of others. */
+  #fits(candidate: OpenGeneration, without: readonly OpenGeneration[], more: readonly RowDeltas[] = []): Room {
     const { arena } = this.#options;
     const own = deltasOf(candidate);
-    const others = [...this.#slots.rows.map(({ most }) => most), ...before.flatMap(deltasOf)];
+    const rows = this.#slots.rows.filter(({ open }) => !without.includes(open));
+    const others = [...rows.map(({ most }) => most), ...more];
     if (arena.fits([...others, ...own])) return "now";
     return arena.fits(own) ? "later" : "never";
+  }
+
+  /** Whether there is memory for what a generation has computed. What perturbs its memory keeps its rows. */
+  #canPause(open: OpenGeneration, others: readonly OpenGeneration[]): boolean {
+    const { pausedBytes = 0 } = this.#options;
+    if (open.members.some((row) => this.#perturbing.holds(row))) return false;
+    const added = [open, ...others].flatMap(({ members }) => members);
+    return this.#slots.pausedBytes + added.reduce((sum, row) => sum + this.#slots.bytesOf(row), 0) <= pausedBytes;
+  }
+
+  /**
+   * Takes a generation's rows out of the batch and keeps what they have computed: they go on from the same numbers. The sampler goes
+   * on knowing them.
+   */
+  #pause(open: OpenGeneration): void {
+    const moved: Move[] = [];
+    for (const row of open.members) {
+      this.#perturbing.leave(row);
+      const move = this.#slots.pause(row);
+      if (move !== undefined && move.row.open !== open) moved.push(move);
+    }
+    this.#sampler.update({
+      added: [],
+      removed: [],
+      moved: moved.map(({ row, from, to }) => ({ row: row.state, from, to })),
+    });
+    this.#arranged = false;
   }
 
   #arrange(): void {
@@ -230,18 +279,17 @@ export class BatchLoop {
     this.#arranged = true;
   }
 
-  /** Prefills one chunk for the tenant that has waited longest; returns false if no row needs one. */
+  /** Prefills one chunk for the tenant that has been served least; returns false if no row needs one. */
   #prefillOne(): boolean {
     this.#slots.resolveSources();
-    const since = ({ open }: Row) => this.#lastPrefill.get(open.tenant) ?? 0;
     const row = this.#slots.rows
       .filter(({ isPrefilled, source }) => !isPrefilled && source === undefined)
       .reduce<Row | undefined>(
-        (first, next) => (first === undefined || since(next) < since(first) ? next : first),
+        (first, next) =>
+          first === undefined || this.#scheduler.compareService(next.open.tenant, first.open.tenant) < 0 ? next : first,
         undefined,
       );
     if (row === undefined) return false;
-    this.#lastPrefill.set(row.open.tenant, this.#turn);
     const chunk = row.nextChunk(this.#slots.slotOf(row), this.#options.chunk);
     const positions = chunk.virtual + chunk.tokens.length;
     const isLast = row.prefilled + positions === row.promptEnd;
@@ -249,6 +297,7 @@ export class BatchLoop {
     this.#readForCondition(row, chunk, isLast);
     row.prefilled += positions;
     this.#counts.prefilledPositions += positions;
+    this.#scheduler.serve(row.open.tenant, positions);
     if (row.isCompanion || row.open.generation.isExtra === true) row.open.steeringTokens += positions;
     if (isLast) {
       row.take(last);
@@ -288,6 +337,7 @@ export class BatchLoop {
         if (!row.isDecoding) continue;
         row.take(this.#statesOf(row, i, logits.subarray(i * vocabulary, (i + 1) * vocabulary)));
         this.#counts.decodedTokens++;
+        this.#scheduler.serve(row.open.tenant, POSITIONS_OF_A_STEP);
         if (row.isCompanion) row.open.steeringTokens++;
       }
     }
@@ -453,7 +503,8 @@ export class BatchLoop {
     const moved: Move[] = [];
     for (const row of open.members) {
       this.#perturbing.leave(row);
-      const move = this.#slots.remove(row);
+      const move = row.isPaused ? undefined : this.#slots.remove(row);
+      this.#slots.forget(row);
       if (move !== undefined) moved.push(move);
     }
     if (open.members.length > 0) {

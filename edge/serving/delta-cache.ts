@@ -1,6 +1,6 @@
 import type { TrimtabError } from "../../shared/errors.ts";
 import { MAX_WAITING, MAX_WAITING_OF_TENANT } from "./limits.ts";
-import { Scheduler } from "./scheduler.ts";
+import { Scheduler, tooManyWaiting } from "./scheduler.ts";
 
 /** A value that a request needs, and how to read it if it is not in memory. */
 export interface CacheRequest<T> {
@@ -33,15 +33,17 @@ interface Waiter<T> {
   readonly rows: 1;
   readonly requests: readonly CacheRequest<T>[];
   readonly admit: (entries: Entry<T>[]) => void;
+  readonly refuse: (error: TrimtabError) => void;
 }
 
 /**
- * Keeps values in memory, up to a number of bytes: those in use and, where there is room, the most recently used of the
+ * Keeps deltas, or weights, in memory, up to a number of bytes: those in use and, where there is room, the most recently used of the
  * rest. A missing value is read once, however many requests need it.
  */
 export class DeltaCache<T> {
   readonly #capacity: number;
   readonly #tooLarge: (bytes: number) => TrimtabError;
+  readonly #discard: ((value: T) => void) | undefined;
   /** In the order of their last use. */
   readonly #entries = new Map<string, Entry<T>>();
   readonly #scheduler = new Scheduler<Waiter<T>>({
@@ -50,23 +52,28 @@ export class DeltaCache<T> {
     patience: PATIENCE,
     waitingOfTenant: MAX_WAITING_OF_TENANT,
     waiting: MAX_WAITING,
+    term: Number.POSITIVE_INFINITY,
   });
   /** Bytes of all entries, and of those in use. */
   #storedBytes = 0;
   #usedBytes = 0;
 
-  /** `tooLarge` makes the error for a request that needs more bytes at once than the cache can ever hold. */
-  constructor(capacity: number, tooLarge: (bytes: number) => TrimtabError) {
+  /**
+   * `tooLarge` makes the error for a request that needs more bytes at once than the cache can ever hold. With `discard`, which frees
+   * what a value holds outside, values that nobody uses leave as soon as another one is read.
+   */
+  constructor(capacity: number, tooLarge: (bytes: number) => TrimtabError, discard?: (value: T) => void) {
     this.#capacity = capacity;
     this.#tooLarge = tooLarge;
+    this.#discard = discard;
   }
 
   /**
    * Waits while the values in use leave no room; tenants take turns. A call acquires all its values at once, so two
    * calls can never wait for each other.
    *
-   * Throws what `read` throws, with nothing acquired; the error that `tooLarge` makes; `capacity_exceeded` if too many are
-   * waiting already.
+   * Throws what `read` throws, with nothing acquired; the error that `tooLarge` makes; `rate_limit_exceeded` if too many of the
+   * tenant's are waiting already, `capacity_exceeded` if too many tenants are.
    */
   async acquire(tenant: string, requests: readonly CacheRequest<T>[]): Promise<Acquired<T>> {
     const distinct = [...new Map(requests.map((request) => [request.key, request])).values()];
@@ -88,14 +95,15 @@ export class DeltaCache<T> {
     tenant: string,
     requests: readonly CacheRequest<T>[],
   ): Promise<{ entries: Entry<T>[]; release: () => void }> {
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
       const waiter: Waiter<T> = {
         tenant,
         rows: 1,
         requests,
         admit: (entries) => resolve({ entries, release: () => this.#release(waiter, entries) }),
+        refuse: reject,
       };
-      this.#scheduler.submit([waiter]);
+      for (const evicted of this.#scheduler.submit([waiter])) evicted.refuse(tooManyWaiting());
       this.#admit();
     });
   }
@@ -116,6 +124,7 @@ export class DeltaCache<T> {
   }
 
   #use(requests: readonly CacheRequest<T>[]): Entry<T>[] {
+    const reads = requests.some(({ key }) => !this.#entries.has(key));
     const used = requests.map(({ key, bytes, read }) => {
       const entry = this.#entries.get(key) ?? this.#add(key, bytes, read);
       // A Map remembers insertion order: moving an entry to the end makes the first one the least recently used.
@@ -125,8 +134,9 @@ export class DeltaCache<T> {
       entry.users += 1;
       return entry;
     });
+    const keepsIdle = this.#discard === undefined || !reads;
     for (const [key, entry] of this.#entries) {
-      if (this.#storedBytes <= this.#capacity) break;
+      if (keepsIdle && this.#storedBytes <= this.#capacity) break;
       if (entry.users === 0) this.#drop(key, entry);
     }
     return used;
@@ -144,6 +154,8 @@ export class DeltaCache<T> {
     if (this.#entries.get(key) !== entry) return;
     this.#entries.delete(key);
     this.#storedBytes -= entry.bytes;
+    const discard = this.#discard;
+    if (discard !== undefined) entry.value.then(discard, () => {});
   }
 
   #release(waiter: Waiter<T>, entries: readonly Entry<T>[]): void {

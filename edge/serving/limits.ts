@@ -37,6 +37,11 @@ export function tenantQuota(slots: number): number {
   return Math.max(1, slots - Math.ceil(slots / 8));
 }
 
+/** Bytes of JavaScript's memory for what paused rows have computed: 6 MiB beside a heap of 96. */
+export function pausedRoom(heapLimitBytes: number): number {
+  return Math.floor(heapLimitBytes / 16);
+}
+
 /** Bytes of JavaScript's memory for deltas, in addition to the heap: 16 MiB beside a heap of 96, in an isolate of 128. */
 export function deltaRoom(heapLimitBytes: number): number {
   return Math.floor(heapLimitBytes / 6);

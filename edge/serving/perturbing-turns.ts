@@ -47,6 +47,11 @@ export class PerturbingTurns {
     return this.#open.size;
   }
 
+  /** Whether a row holds memory. */
+  holds(row: Row): boolean {
+    return this.#open.has(row);
+  }
+
   /**
    * Lets no further text begin, and resolves once the open ones have ended and nothing of them is left in the heap. Call the
    * result to go on.

@@ -48,14 +48,10 @@ export async function acquireRowModels(served: ServedModel, request: RowModelsRe
   };
   try {
     const byDigest = new Map(distinct.map(({ digest }, i) => [digest, acquired.values[i]!]));
-    const weights = new Map<string, WeightSet>();
-    for (const model of Object.values(models)) {
-      const key = weightsKey(model);
-      if (weights.has(key)) continue;
-      const loaded = await served.weights(model.weights);
-      releases.push(loaded.release);
-      weights.set(key, loaded.set);
-    }
+    const folders = new Map(Object.values(models).map((model) => [weightsKey(model), model.weights]));
+    const loaded = await served.weights([...folders.values()]);
+    releases.push(loaded.release);
+    const weights = new Map<string, WeightSet>([...folders.keys()].map((key, i) => [key, loaded.values[i]!]));
     return {
       get(name, more = []) {
         const model = models[name]!;

@@ -32,6 +32,8 @@ export class Row {
   prefilled = 0;
   /** The row to copy missing positions from, once it has computed them. */
   source: PrefixSource | undefined;
+  /** What it has computed, while it is paused. */
+  saved: Float32Array | undefined;
   /** How many of the prompt's tokens another request computed. */
   cachedTokens = 0;
   /** The deltas that it runs with. */
@@ -71,6 +73,10 @@ export class Row {
   /** Positions of the whole prompt and of the deltas' positions before it. */
   get promptEnd(): number {
     return this.lead + this.work.prompt.length;
+  }
+
+  get isPaused(): boolean {
+    return this.saved !== undefined;
   }
 
   get isPrefilled(): boolean {

@@ -13,7 +13,7 @@ import type { StoredFolder } from "../blobs/stored-folder.ts";
 import { Decoder } from "../runtime/decoder.ts";
 import { DeltaArena } from "../runtime/delta-arena.ts";
 import { KvSlab } from "../runtime/kv-slab.ts";
-import { planMemory } from "../runtime/memory-plan.ts";
+import { planMemory, spareBytes, weightBytes } from "../runtime/memory-plan.ts";
 import { loadOrtModule, type OrtModule } from "../runtime/ort-module.ts";
 import { RowVectors } from "../runtime/row-vectors.ts";
 import { type ServingDelta, servingDelta } from "../runtime/serving-delta.ts";
@@ -21,8 +21,7 @@ import { WeightSet } from "../runtime/weight-set.ts";
 import { BatchLoop } from "./batch-loop.ts";
 import { CompiledRules } from "./compiled-rules.ts";
 import { type Acquired, DeltaCache } from "./delta-cache.ts";
-import { deltaRoom, megabytes, tenantQuota } from "./limits.ts";
-import { LoadOnce } from "./load-once.ts";
+import { deltaRoom, megabytes, pausedRoom, tenantQuota } from "./limits.ts";
 import { yieldToEventLoop } from "./yield-to-event-loop.ts";
 
 /** Prompt tokens per prefill. 32 of them take about as long as a few decoding steps. */
@@ -42,9 +41,7 @@ export class ServedModel {
   readonly #blobs: R2Bucket;
   readonly #ort: OrtModule;
   readonly #base: WeightSet;
-  readonly #fineTunes = new LoadOnce<WeightSet>();
-  /** How many requests use a full fine-tune, or wait for it. */
-  readonly #users = new Map<string, number>();
+  readonly #fineTunes: DeltaCache<WeightSet>;
   #holds = 0;
   #template: ChatTemplate | undefined;
   #callSyntax: CallSyntaxResult | undefined;
@@ -66,6 +63,7 @@ export class ServedModel {
     ort: OrtModule;
     base: WeightSet;
     deltas: DeltaCache<ServingDelta>;
+    fineTunes: DeltaCache<WeightSet>;
   }) {
     this.config = parts.config;
     this.tokenizer = parts.tokenizer;
@@ -77,6 +75,7 @@ export class ServedModel {
     this.#ort = parts.ort;
     this.#base = parts.base;
     this.#deltas = parts.deltas;
+    this.#fineTunes = parts.fineTunes;
   }
 
   /**
@@ -109,7 +108,9 @@ export class ServedModel {
     const vectors = new RowVectors(ort, config, plan.slots);
     const decoder = new Decoder(ort, config, { slab, arena, vectors }, { chunk: CHUNK });
     const quota = tenantQuota(plan.slots);
-    const loop = new BatchLoop({ decoder, slab, arena, chunk: CHUNK, quota, keepPrompts: true, yieldToEventLoop });
+    const pausedBytes = pausedRoom(options.heapLimitBytes);
+    const rows = { quota, pausedBytes, keepPrompts: true };
+    const loop = new BatchLoop({ decoder, slab, arena, chunk: CHUNK, ...rows, yieldToEventLoop });
     const { capacity } = plan;
     return new ServedModel({
       config,
@@ -121,6 +122,8 @@ export class ServedModel {
       ort,
       base,
       deltas: deltaCache(deltaRoom(options.heapLimitBytes)),
+      // One at a time at the least: where the plan has no room for it, the heap may have.
+      fineTunes: weightCache(Math.max(weightBytes(config), spareBytes(config, options.heapLimitBytes, plan))),
     });
   }
 
@@ -152,21 +155,21 @@ export class ServedModel {
   }
 
   /**
-   * The weights of a full fine-tune, or the base's. `release` must be called when the request is done: a set that nobody uses
-   * makes room for the next one.
+   * The weights of full fine-tunes, or the base's for null: waits until those of other requests leave room in the heap, and tenants
+   * take turns. A request acquires all of its sets at once, after its deltas, so that two never wait for each other. `release` must be
+   * called when the request is done: a set that nobody uses makes room for the next one.
+   *
+   * Throws `capacity_exceeded` for more sets than the heap holds, and as `deltas` does where too many requests wait.
    */
-  async weights(folder: (StoredFolder & { tenant: string }) | null): Promise<{ set: WeightSet; release: () => void }> {
-    if (folder === null) return { set: this.#base, release: () => {} };
-    const key = `${folder.tenant}/${folder.digest}`;
-    const count = (by: number) => this.#users.set(key, (this.#users.get(key) ?? 0) + by);
-    count(1);
-    try {
-      const set = await this.#fineTunes.get(key, () => this.#loadFineTune(folder));
-      return { set, release: () => void count(-1) };
-    } catch (error) {
-      count(-1);
-      throw error;
-    }
+  async weights(folders: readonly ((StoredFolder & { tenant: string }) | null)[]): Promise<Acquired<WeightSet>> {
+    const own = folders.flatMap((folder) => (folder === null ? [] : [folder]));
+    const requests = own.map((folder) => {
+      const key = `${folder.tenant}/${folder.digest}`;
+      return { key, bytes: weightBytes(this.config), read: () => this.#loadFineTune(folder) };
+    });
+    const { values, release } = await this.#fineTunes.acquire(own[0]?.tenant ?? "", requests);
+    let next = 0;
+    return { values: folders.map((folder) => (folder === null ? this.#base : values[next++]!)), release };
   }
 
   /**
@@ -192,12 +195,6 @@ export class ServedModel {
 
   async #loadFineTune(folder: StoredFolder): Promise<WeightSet> {
     const weights = await readWeights(this.config, new FolderReader(this.#blobs, folder));
-    for (const [key, set] of this.#fineTunes.loaded()) {
-      if ((this.#users.get(key) ?? 0) > 0) continue;
-      this.#fineTunes.forget(key);
-      this.#users.delete(key);
-      set.dispose();
-    }
     const resume = await this.loop.pausePerturbing();
     try {
       return new WeightSet(this.#ort, weights);
@@ -213,6 +210,15 @@ function deltaCache(capacity: number): DeltaCache<ServingDelta> {
     const message = `the request's deltas take ${both}; ask for fewer, or merge them with a lower rank`;
     return new TrimtabError("invalid_request", message, { param: "deltas" });
   });
+}
+
+function weightCache(capacity: number): DeltaCache<WeightSet> {
+  const tooMany = (bytes: number) =>
+    new TrimtabError(
+      "capacity_exceeded",
+      `the request's full fine-tunes take ${megabytes(bytes)} MB together, but the heap has room for ${megabytes(capacity)} MB of them; ask for fewer, or start the server with a larger ENGINE_HEAP_MB`,
+    );
+  return new DeltaCache(capacity, tooMany, (set) => set.dispose());
 }
 
 /** Parses a stored JSON file. Throws `invalid_model`, naming it, if it is not valid JSON. */

@@ -4,7 +4,7 @@ import type { Row } from "./row.ts";
 import { sharedPositions } from "./shared-prefix.ts";
 
 export interface SlotsOptions {
-  readonly slab: Pick<KvSlab, "slots" | "copy" | "clear" | "writePrefix">;
+  readonly slab: Pick<KvSlab, "slots" | "copy" | "clear" | "writePrefix" | "save" | "restore" | "savedBytes">;
   /** Positions of a prefill chunk. */
   readonly chunk: number;
   /** Whether prompts stay in free slots when their rows leave. */
@@ -27,6 +27,7 @@ export class Slots {
   readonly #options: SlotsOptions;
   readonly #rows: Row[] = [];
   readonly #cache = new PrefixCache();
+  #pausedBytes = 0;
 
   constructor(options: SlotsOptions) {
     this.#options = options;
@@ -82,13 +83,52 @@ export class Slots {
     }
   }
 
+  /** Bytes of what paused rows have computed, and of what a row would take. */
+  get pausedBytes(): number {
+    return this.#pausedBytes;
+  }
+
+  bytesOf({ cachedPositions }: Row): number {
+    return this.#options.slab.savedBytes(cachedPositions);
+  }
+
+  /** Frees a row's slot and keeps what it has computed with the row; the last row moves into the slot. */
+  pause(row: Row): Move | undefined {
+    // Its source may be gone when it comes back.
+    row.source = undefined;
+    const saved = this.#options.slab.save(this.slotOf(row), row.cachedPositions);
+    const move = this.#free(row, { keeps: false });
+    row.saved = saved;
+    this.#pausedBytes += saved.byteLength;
+    return move;
+  }
+
+  /** Puts a paused row into the next slot, which must exist. */
+  resume(row: Row): void {
+    const slot = this.#rows.length;
+    this.#vacate(slot);
+    this.#options.slab.restore(slot, row.saved!, row.cachedPositions);
+    this.forget(row);
+    this.#rows.push(row);
+  }
+
+  /** Drops what a paused row has computed. Does nothing if it is not paused. */
+  forget(row: Row): void {
+    this.#pausedBytes -= row.saved?.byteLength ?? 0;
+    row.saved = undefined;
+  }
+
   /** Frees a row's slot; the last row moves into it. */
   remove(row: Row): Move | undefined {
+    return this.#free(row, { keeps: true });
+  }
+
+  #free(row: Row, { keeps }: { readonly keeps: boolean }): Move | undefined {
     const { slab } = this.#options;
     const slot = this.slotOf(row);
     const last = this.#rows.length - 1;
     const mover = this.#rows[last]!;
-    const kept = this.#keep(row, slot, last);
+    const kept = keeps ? this.#keep(row, slot, last) : undefined;
     if (slot !== last) {
       const length = mover.cachedPositions;
       slab.copy(last, slot, length);

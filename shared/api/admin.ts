@@ -9,6 +9,18 @@ export const CreateTenant = z
     id: TenantId,
     requests_per_minute: z.int().min(1).max(1_000_000).optional(),
     tokens_per_minute: z.int().min(1).max(1_000_000_000).optional(),
+    max_queued_jobs: z
+      .int()
+      .min(1)
+      .max(LIMITS.queuedJobs)
+      .optional()
+      .meta({ description: "Jobs that may wait for a trainer at a time" }),
+    max_running_jobs: z
+      .int()
+      .min(1)
+      .max(LIMITS.runningJobs)
+      .optional()
+      .meta({ description: "Jobs of one lane that may run at a time" }),
   })
   .meta({ id: "CreateTenant" });
 export type CreateTenant = z.infer<typeof CreateTenant>;
@@ -18,6 +30,8 @@ export const ChangeTenant = z
   .strictObject({
     requests_per_minute: CreateTenant.shape.requests_per_minute.nullish(),
     tokens_per_minute: CreateTenant.shape.tokens_per_minute.nullish(),
+    max_queued_jobs: CreateTenant.shape.max_queued_jobs.nullish(),
+    max_running_jobs: CreateTenant.shape.max_running_jobs.nullish(),
   })
   .meta({ id: "ChangeTenant" });
 export type ChangeTenant = z.infer<typeof ChangeTenant>;
@@ -29,6 +43,8 @@ export const Tenant = z
     created_at: z.int(),
     requests_per_minute: z.int(),
     tokens_per_minute: z.int(),
+    max_queued_jobs: z.int(),
+    max_running_jobs: z.int(),
   })
   .meta({ id: "Tenant" });
 export type Tenant = z.infer<typeof Tenant>;

@@ -37,7 +37,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     about: "decoding in workerd when every row has its own delta, compared with bare rows",
     run: benchServing,
   },
-  sharing: { about: "requests that share a prompt, and a tenant behind another's queue", run: benchSharing },
+  sharing: { about: "requests that share a prompt, and a tenant beside floods of others", run: benchSharing },
   steering: {
     about: "what a token costs with each part of steering, compared with plain decoding",
     run: benchSteering,

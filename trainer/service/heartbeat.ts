@@ -13,7 +13,8 @@ export const isLost = (error: unknown): boolean => error instanceof TrimtabError
 export interface HeartbeatLoop {
   /** Sets what the next heartbeat says. */
   report(progress: Heartbeat): void;
-  stop(): void;
+  /** Resolves once no heartbeat is under way: one that comes after a release would take the lease up again. */
+  stop(): Promise<void>;
 }
 
 export interface HeartbeatOptions {
@@ -35,20 +36,28 @@ export function startHeartbeats({ client, leaseSeconds, onStop }: HeartbeatOptio
   let sending = false;
   let stopped = false;
 
+  let pausing = false;
+
   function end(reason?: StopReason): void {
     if (stopped) return;
     stopped = true;
     clearInterval(timer);
-    if (reason !== undefined) onStop(reason);
+    if (reason !== undefined && !pausing) onStop(reason);
+  }
+
+  /** The lease lives on until the state is stored, which may take longer than it lasts. */
+  function pause(): void {
+    if (stopped || pausing) return;
+    pausing = true;
+    onStop("paused");
   }
 
   async function send(): Promise<void> {
-    if (sending) return;
     sending = true;
     try {
       const reply = await client.heartbeat(latest);
       if (reply.cancel) end("cancelled");
-      else if (reply.pause) end("paused");
+      else if (reply.pause) pause();
     } catch (error) {
       if (isLost(error)) end("lost");
     } finally {
@@ -56,11 +65,18 @@ export function startHeartbeats({ client, leaseSeconds, onStop }: HeartbeatOptio
     }
   }
 
-  const timer = setInterval(send, Math.min(LONGEST_INTERVAL_MS, (leaseSeconds * 1000) / 3));
+  let sent = Promise.resolve();
+  const beat = () => {
+    if (!sending) sent = send();
+  };
+  const timer = setInterval(beat, Math.min(LONGEST_INTERVAL_MS, (leaseSeconds * 1000) / 3));
   return {
     report(progress) {
       latest = progress;
     },
-    stop: () => end(),
+    async stop() {
+      end();
+      await sent;
+    },
   };
 }

@@ -113,7 +113,7 @@ export async function runLease(lease: Lease, context: LeaseContext): Promise<Lea
   } finally {
     shutdown.removeEventListener("abort", onShutdown);
     clearInterval(flushing);
-    heartbeats.stop();
+    void heartbeats.stop();
   }
 }
 
@@ -305,11 +305,15 @@ async function runName(lease: Lease): Promise<string> {
 const sharesOf = ({ file, ...shares }: MixtureRef["files"][number]) => ({ data: file.sha256, ...shares });
 
 /** Leaves a job that was told to stop, or that now belongs to another trainer. */
-async function leaveJob({ lease, context, events }: LeaseRun, reason: StopReason | "rung"): Promise<LeaseOutcome> {
+async function leaveJob(
+  { lease, context, events, heartbeats }: LeaseRun,
+  reason: StopReason | "rung",
+): Promise<LeaseOutcome> {
   context.log(`${lease.job}: stopped: ${reason}`);
   if (reason === "lost") return "dropped";
   try {
     if (reason !== "cancelled") await events.flush();
+    await heartbeats.stop();
     await context.client.release({ reason });
     return "released";
   } catch {

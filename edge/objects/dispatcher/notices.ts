@@ -5,6 +5,7 @@
  */
 import type { JobStatus } from "../../../shared/api/jobs.ts";
 import type { Database } from "../database.ts";
+import { noteLimit } from "./queue-lines.ts";
 import { count, findQueued, forgetPaused, insertQueued, keepBase, type QueuedJob, raiseFences } from "./queue-rows.ts";
 
 export interface JobNotice extends QueuedJob {
@@ -18,6 +19,8 @@ export interface JobNotice extends QueuedJob {
   readonly runsJobs: boolean;
   /** The newest lease that the tenant knows of. */
   readonly fence: number;
+  /** How many jobs of its tenant may run at a time. */
+  readonly mostRunning: number;
 }
 
 /** How long the queue remembers that a job has ended, so that no notice that was overtaken brings it back. */
@@ -30,6 +33,7 @@ export function notice(db: Database, job: JobNotice, now: number): void {
   switch (job.wanted) {
     case "queued":
       forgetPaused(db, job.job);
+      noteLimit(db, job.tenant, job.mostRunning);
       if (db.change("UPDATE queue SET version = ? WHERE job = ?", job.version, job.job) === 0) insertQueued(db, job);
       return;
     case "kept":

@@ -7,6 +7,8 @@ import { DEFAULT_LANE, LANES, type Lane } from "../../../shared/api/lanes.ts";
 import type { Executor } from "../../../shared/api/methods.ts";
 import { DEFAULTS, LIMITS } from "../../../shared/limits.ts";
 import type { Database } from "../database.ts";
+import { nextLine } from "./fair-turns.ts";
+import { linesOf, runnableBy } from "./queue-lines.ts";
 
 export interface QueuedJob {
   readonly job: string;
@@ -27,6 +29,8 @@ export interface QueueRow extends QueuedJob {
   readonly lease_until: number | null;
   /** Leases since the last new checkpoint. */
   readonly attempts: number;
+  /** Milliseconds; null for jobs that were leased before this was noted, and those that never were. */
+  readonly leased_at: number | null;
   /** The newest notice of the job; see `notices.ts`. */
   readonly version: number;
 }
@@ -103,19 +107,10 @@ export interface Taker {
   readonly leaseSeconds: number;
 }
 
-/** Sorts the last lane first: its jobs are the shortest. */
-const LAST_LANE_FIRST = `CASE lane ${LANES.map((lane, index) => `WHEN '${lane}' THEN ${-index}`).join(" ")} END`;
-
 /**
- * When the job's tenant last had its turn. Somebody waits for a job of a short lane, so that tenants take turns there: one that queues
- * hundreds does not keep the others waiting. Jobs of the first lane go by their age alone.
- */
-const LAST_TURN = `CASE lane WHEN '${DEFAULT_LANE}' THEN 0 ELSE
-  coalesce((SELECT fence FROM lane_turns WHERE lane_turns.tenant = queue.tenant AND lane_turns.lane = queue.lane), 0) END`;
-
-/**
- * Leases the oldest job that the trainer can run, of the last of its lanes that has one; see `LAST_TURN`. A job whose executor no recent trainer offers goes to any trainer,
- * where it fails with a message that says what to install, instead of waiting forever.
+ * Leases the oldest job that the trainer can run of the tenant whose turn it is (`nextLine`), from the last of its lanes that has one:
+ * its jobs are the shortest. A job whose executor no recent trainer offers goes to any trainer, where it fails with a message that says
+ * what to install, instead of waiting forever.
  */
 export function takeJob(db: Database, taker: Taker, now: number): QueueRow | undefined {
   db.run("DELETE FROM trainers WHERE seen_at < ?", now - TRAINER_SEEN_MS);
@@ -125,31 +120,25 @@ export function takeJob(db: Database, taker: Taker, now: number): QueueRow | und
     JSON.stringify(taker.executors),
     now,
   );
-  const offered = new Set(
-    db
-      .all<{ executors: string }>("SELECT executors FROM trainers")
-      .flatMap(({ executors }) => JSON.parse(executors) as Executor[]),
-  );
-  const unoffered = (["onnxruntime", "tensorflow"] as const).filter((executor) => !offered.has(executor));
-  const runnable = [...taker.executors, ...unoffered];
+  const runnable = runnableBy(db, taker.executors);
   const { lanes = [DEFAULT_LANE] } = taker;
-  const marks = (values: readonly string[]) => values.map(() => "?").join(", ");
-  const row = db.get<QueueRow>(
-    `SELECT * FROM queue WHERE state = 'queued' AND lane IN (${marks(lanes)})
-     AND (executor IS NULL OR executor IN (${marks(runnable)})) ORDER BY ${LAST_LANE_FIRST}, ${LAST_TURN}, n LIMIT 1`,
-    ...lanes,
-    ...runnable,
-  );
+  const next = LANES.toReversed()
+    .filter((lane) => lanes.includes(lane))
+    .map((lane) => nextLine(linesOf(db, lane, runnable)))
+    .find((line) => line !== undefined);
+  const row = next && db.get<QueueRow>("SELECT * FROM queue WHERE n = ?", next.first);
   if (row === undefined) return undefined;
   const fence = nextFence(db);
   db.run("INSERT OR REPLACE INTO lane_turns (tenant, lane, fence) VALUES (?, ?, ?)", row.tenant, row.lane, fence);
   db.run(
-    `UPDATE queue SET state = 'leased', fence = ?, trainer = ?, lease_seconds = ?, lease_until = ?, attempts = attempts + 1
+    `UPDATE queue SET state = 'leased', fence = ?, trainer = ?, lease_seconds = ?, lease_until = ?, leased_at = ?, yielding = 0,
+       attempts = attempts + 1
      WHERE job = ?`,
     fence,
     taker.trainer,
     taker.leaseSeconds,
     now + taker.leaseSeconds * 1000,
+    now,
     row.job,
   );
   return findQueued(db, row.job);

@@ -1,7 +1,13 @@
 import type { Hold } from "../hold.ts";
 import { objectModule } from "../module.ts";
 import { compare, type JobNotice, notice } from "./notices.ts";
+import { noteYield } from "./queue-lines.ts";
 import { extendLease, noteProgress, type QueueCounts, queueCounts, releaseJob } from "./queue-rows.ts";
+
+export interface ExtendedLease {
+  readonly leaseSeconds: number;
+  readonly yields: boolean;
+}
 
 /** The queue, as tenants see it. */
 export const queue = objectModule({
@@ -26,6 +32,11 @@ export const queue = objectModule({
     "CREATE TABLE IF NOT EXISTS ended_jobs (job TEXT PRIMARY KEY, version INTEGER NOT NULL, at INTEGER NOT NULL)",
     // Empty for jobs that were paused before tenants were noted.
     "ALTER TABLE paused_jobs ADD COLUMN tenant TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE queue ADD COLUMN leased_at INTEGER",
+    // 1 for a job that gives its trainer up for another tenant's.
+    "ALTER TABLE queue ADD COLUMN yielding INTEGER NOT NULL DEFAULT 0",
+    // How many jobs of a tenant may run at a time.
+    "CREATE TABLE IF NOT EXISTS queue_limits (tenant TEXT PRIMARY KEY, running INTEGER NOT NULL)",
   ],
   open: ({ db, now, rearm }) => ({
     calls: {
@@ -43,11 +54,17 @@ export const queue = objectModule({
 
       release: (hold: Hold): void => releaseJob(db, hold),
 
-      /** Extends a lease. Returns its length in seconds; null if another trainer has the job or it has left the queue. */
-      async extend(hold: Hold): Promise<number | null> {
-        const leaseSeconds = extendLease(db, hold, now());
+      /**
+       * Extends a lease. Returns its length in seconds, and whether the job has to give its trainer up at its next checkpoint, which
+       * one that has none yet (`hasSteps`) never has to; null if another trainer has the job or it has left the queue.
+       */
+      async extend(hold: Hold, hasSteps = false): Promise<ExtendedLease | null> {
+        const extended = db.transaction(() => {
+          const leaseSeconds = extendLease(db, hold, now());
+          return leaseSeconds === undefined ? null : { leaseSeconds, yields: hasSteps && noteYield(db, hold, now()) };
+        });
         await rearm();
-        return leaseSeconds ?? null;
+        return extended;
       },
 
       counts: (): QueueCounts => queueCounts(db, now()),

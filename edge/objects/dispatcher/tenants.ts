@@ -22,6 +22,7 @@ export const tenants = objectModule({
           forgetJobs(db, id);
           db.run("DELETE FROM tenants WHERE id = ?", id);
           db.run("DELETE FROM lane_turns WHERE tenant = ?", id);
+          db.run("DELETE FROM queue_limits WHERE tenant = ?", id);
         }),
 
       list(page: Page): ListOf<TenantSummary> {

@@ -23,6 +23,8 @@ export const account = tenantModule({
     `CREATE TABLE IF NOT EXISTS tenant (
       id TEXT PRIMARY KEY, created_at INTEGER NOT NULL, requests_per_minute INTEGER NOT NULL, tokens_per_minute INTEGER NOT NULL)`,
     USAGE_TABLE,
+    `ALTER TABLE tenant ADD COLUMN max_queued_jobs INTEGER NOT NULL DEFAULT ${DEFAULTS.queuedJobs}`,
+    `ALTER TABLE tenant ADD COLUMN max_running_jobs INTEGER NOT NULL DEFAULT ${DEFAULTS.runningJobs}`,
   ],
 
   open(context) {
@@ -74,11 +76,14 @@ export const account = tenantModule({
             if (exists()) return createdBefore(request.id, key);
             context.createTables();
             db.run(
-              "INSERT INTO tenant (id, created_at, requests_per_minute, tokens_per_minute) VALUES (?, ?, ?, ?)",
+              `INSERT INTO tenant (id, created_at, requests_per_minute, tokens_per_minute, max_queued_jobs, max_running_jobs)
+               VALUES (?, ?, ?, ?, ?, ?)`,
               request.id,
               seconds(now()),
               request.requests_per_minute ?? DEFAULTS.requestsPerMinute,
               request.tokens_per_minute ?? DEFAULTS.tokensPerMinute,
+              request.max_queued_jobs ?? DEFAULTS.queuedJobs,
+              request.max_running_jobs ?? DEFAULTS.runningJobs,
             );
             const info = tenant();
             if (key !== null) {
@@ -95,9 +100,12 @@ export const account = tenantModule({
         change(limits: ChangeTenant): TenantInfo {
           const { id, ...before } = tenant();
           db.run(
-            "UPDATE tenant SET requests_per_minute = ?, tokens_per_minute = ? WHERE id = ?",
+            `UPDATE tenant SET requests_per_minute = ?, tokens_per_minute = ?, max_queued_jobs = ?, max_running_jobs = ?
+             WHERE id = ?`,
             limits.requests_per_minute ?? before.requests_per_minute,
             limits.tokens_per_minute ?? before.tokens_per_minute,
+            limits.max_queued_jobs ?? before.max_queued_jobs,
+            limits.max_running_jobs ?? before.max_running_jobs,
             id,
           );
           return tenant();

@@ -62,6 +62,7 @@ function noticeOf(context: TenantContext, row: JobRow): JobNotice {
     ended: ended ? row.status : null,
     runsJobs,
     fence: row.fence,
+    mostRunning: context.tenant().max_running_jobs,
   };
 }
 

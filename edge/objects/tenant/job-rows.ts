@@ -92,6 +92,21 @@ export interface NewJob {
   readonly evals?: readonly JobEvalTemplate[] | undefined;
 }
 
+/** How soon it is worth asking again whether the queue has room. */
+const QUEUE_RETRY_MS = 10_000;
+
+/**
+ * Refuses one more job to wait for a trainer, where as many do as the tenant may have waiting. What a pipeline or a sweep starts by
+ * itself is bounded by its own limits, and counts.
+ */
+export function requireQueueRoom(db: Database, { max_queued_jobs: most }: { readonly max_queued_jobs: number }): void {
+  const waiting = "status = 'queued' AND json_extract(spec, '$.method.type') NOT IN ('pipeline', 'sweep')";
+  const { count = 0 } = db.get<{ count: number }>(`SELECT count(*) AS count FROM jobs WHERE ${waiting}`) ?? {};
+  if (count < most) return;
+  const message = `${count} of your jobs wait for a trainer, and at most ${most} may at a time. Wait until some have started, or cancel some.`;
+  throw new TrimtabError("rate_limit_exceeded", message, { data: { retryMs: QUEUE_RETRY_MS } });
+}
+
 /**
  * Records a job; the caller hands it to the Dispatcher afterwards.
  *

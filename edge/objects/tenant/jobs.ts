@@ -14,7 +14,17 @@ import { end, say } from "./job-course.ts";
 import { jobModels } from "./job-models.ts";
 import { jobNoticesDuty, tellDispatcher } from "./job-notices.ts";
 import type { JobParent } from "./job-parent.ts";
-import { addJob, isTerminal, jobNeedingFile, jobOf, listJobs, pauseJob, requeueJob, requireJob } from "./job-rows.ts";
+import {
+  addJob,
+  isTerminal,
+  jobNeedingFile,
+  jobOf,
+  listJobs,
+  pauseJob,
+  requeueJob,
+  requireJob,
+  requireQueueRoom,
+} from "./job-rows.ts";
 import { changePipeline } from "./pipelines/change.ts";
 import { courseOf, liveStage } from "./pipelines/pipeline-rows.ts";
 import { requireKept } from "./rehearsal-file.ts";
@@ -88,6 +98,7 @@ export const jobs = tenantModule({
             // It may have been deleted since the request named it.
             if (parent !== undefined && findArtefact(db, parent.artefact) === undefined)
               throw unknownModel(parent.model);
+            requireQueueRoom(db, context.tenant());
             const row = addJob(db, { ...job, id, seed: job.request.seed ?? seed() }, now());
             say(context, id, { level: "info", message: `Created fine-tuning job: ${id}` });
             const shown = jobOf(db, row);
@@ -139,6 +150,7 @@ export const jobs = tenantModule({
           if (runsJobs(id) && requireUnended(id, "resumed")) return changed(id, "resumed");
           if (requireUnended(id, "resumed") === "paused") {
             db.transaction(() => {
+              requireQueueRoom(db, context.tenant());
               requeueJob(db, id);
               say(context, id, { level: "info", message: "The job was resumed" });
             });

@@ -72,13 +72,14 @@ export const leases = tenantModule({
         async heartbeat(hold: Hold, report: Heartbeat): Promise<HeartbeatReply> {
           const { cancel, pause } = db.transaction(() => beat(db, hold, report));
           if (cancel || pause) return { cancel, pause, lease_seconds: 0 };
-          const leaseSeconds = await context.dispatcher.queue.extend(hold);
-          if (leaseSeconds === null) {
+          const extended = await context.dispatcher.queue.extend(hold, report.step !== undefined);
+          if (extended === null) {
             throw new TrimtabError("stale_lease", `The lease of ${hold.job} has ended. Drop the job and lease again.`);
           }
           // Not before the queue has agreed: what the tenant says that somebody holds, somebody holds.
           noteExtended(db, hold);
-          return { cancel, pause, lease_seconds: leaseSeconds };
+          // A job that others wait for stops as a paused one does, and stays in the queue.
+          return { cancel, pause: extended.yields, lease_seconds: extended.leaseSeconds };
         },
 
         /** Where a trainer may read an input of its job. */

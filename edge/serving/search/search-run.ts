@@ -1,5 +1,5 @@
 import type { GenerateEvent } from "../../../shared/decode/events.ts";
-import { TrimtabError } from "../../../shared/errors.ts";
+import { type ErrorCode, TrimtabError } from "../../../shared/errors.ts";
 import type { SearchPlan } from "../../../shared/search/plan.ts";
 import type { BatchLoop } from "../batch-loop.ts";
 import type { Choice } from "../choices.ts";
@@ -46,6 +46,9 @@ export interface ChoiceCost {
 }
 
 const EVENTS_AT_ONCE = 32;
+
+/** What the batch throws where its queue has no room: for anything, or for more of the tenant's. */
+const FULL: readonly ErrorCode[] = ["capacity_exceeded", "rate_limit_exceeded"];
 
 /** What the searches of a request's choices share: the rows of its tenant, the count of what they cost, and their end. */
 export class SearchRun {
@@ -97,7 +100,7 @@ export class SearchRun {
         break;
       } catch (error) {
         for (const text of texts) this.#open.delete(text);
-        const isFull = error instanceof TrimtabError && error.code === "capacity_exceeded";
+        const isFull = error instanceof TrimtabError && FULL.includes(error.code);
         if (!isFull || this.#open.size === 0) throw error;
         await this.someEnd();
       }

@@ -16,6 +16,8 @@ describe("tenants", () => {
       created_at: expect.any(Number),
       requests_per_minute: 100,
       tokens_per_minute: expect.any(Number),
+      max_queued_jobs: 256,
+      max_running_jobs: 64,
     });
     expect(await api.call("GET", `${path}/acme`, { key })).toEqual(tenant);
     expect(await api.refusal("POST", path, { key, body: { id: "acme" } })).toMatchObject({ status: 409, param: "id" });
@@ -78,6 +80,15 @@ describe("limits", () => {
     const reply = await api.send("GET", "/v1/usage", { key: tenantKey });
     expect([reply.status, reply.headers.get("x-ratelimit-limit-requests")]).toEqual([200, "50"]);
     expect(await api.call("PATCH", `${path}/limited`, { key, body: {} })).toMatchObject({ requests_per_minute: 50 });
+    const jobs = { max_queued_jobs: 3, max_running_jobs: 2 };
+    expect(await api.call("PATCH", `${path}/limited`, { key, body: jobs })).toMatchObject({
+      requests_per_minute: 50,
+      ...jobs,
+    });
+    expect(await api.refusal("PATCH", `${path}/limited`, { key, body: { max_running_jobs: 0 } })).toMatchObject({
+      status: 400,
+      param: "max_running_jobs",
+    });
     expect(await api.refusal("PATCH", `${path}/limited`, { key, body: { tokens_per_minute: 0 } })).toMatchObject({
       status: 400,
       param: "tokens_per_minute",

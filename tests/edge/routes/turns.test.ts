@@ -11,7 +11,7 @@ function gate() {
 
 describe("Turns", () => {
   it("does one piece at a time, and lets tenants take turns", async () => {
-    const turns = new Turns({ most: 10, mostOfTenant: 3 });
+    const turns = new Turns({ what: "merges", most: 10, mostOfTenant: 3 });
     const first = gate();
     const done: string[] = [];
     let running = 0;
@@ -34,7 +34,7 @@ describe("Turns", () => {
   });
 
   it("refuses what would wait too long, and goes on after an error", async () => {
-    const turns = new Turns({ most: 2, mostOfTenant: 1 });
+    const turns = new Turns({ what: "merges", most: 2, mostOfTenant: 1 });
     const first = gate();
     const running = turns.take("a", async () => {
       await first.opened;
@@ -47,5 +47,25 @@ describe("Turns", () => {
     await expect(running).rejects.toThrow("the piece failed");
     expect(await Promise.all(waiting)).toEqual(["a", "b"]);
     expect(await turns.take("c", async () => "c")).toBe("c");
+  });
+
+  it("lets the newest of whoever has most waiting make place for another tenant", async () => {
+    const turns = new Turns({ what: "merges", most: 3, mostOfTenant: 3 });
+    const first = gate();
+    const done: string[] = [];
+    const piece = (name: string) => turns.take(name[0]!, async () => void done.push(name));
+    const running = turns.take("a", () => first.opened);
+    const kept = [piece("a1"), piece("a2")];
+    const evicted = piece("a3");
+    const other = piece("b1");
+    await expect(evicted).rejects.toMatchObject({
+      code: "rate_limit_exceeded",
+      message: "3 of your merges wait for their turn already. Send the next one when they are done.",
+    });
+    // Now the two have as much waiting as they can have at once.
+    await expect(piece("b2")).rejects.toMatchObject({ code: "rate_limit_exceeded" });
+    first.open();
+    await Promise.all([running, ...kept, other]);
+    expect(done).toEqual(["a1", "b1", "a2"]);
   });
 });

@@ -141,6 +141,19 @@ describe("KvSlab", () => {
     }
   });
 
+  it("saves a slot's first positions and fills another slot's with them, bit for bit", async () => {
+    const { slab } = await markedSlab();
+    const saved = slab.save(2, 4);
+    expect(saved.byteLength).toBe(slab.savedBytes(4));
+    slab.clear(2);
+    slab.restore(0, saved, 4);
+    each(slab, ([layer, kind, slot, head, position, i], view, index) => {
+      const from = slot === 0 && position < 4 ? 2 : slot;
+      const expected = slot === 2 ? 0 : mark(layer, kind, from, head, position, i);
+      if (view[index] !== expected) expect({ layer, kind, slot, head, position, i, value: view[index] }).toBe(expected);
+    });
+  });
+
   it("clears one slot, and nothing else", async () => {
     const { slab } = await markedSlab();
     slab.clear(1);

@@ -1,7 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { columnSizes } from "../../../edge/runtime/column-sites.ts";
 import { KvSlab } from "../../../edge/runtime/kv-slab.ts";
-import { bytesPerSlot, planMemory, servedPositions } from "../../../edge/runtime/memory-plan.ts";
+import {
+  bytesPerSlot,
+  planMemory,
+  servedPositions,
+  spareBytes,
+  weightBytes,
+} from "../../../edge/runtime/memory-plan.ts";
 import baseJson from "../../../infra/base/model/config.json";
 import { parseModelConfig } from "../../../shared/model/config.ts";
 import { parameterCount } from "../../../shared/model/modules.ts";
@@ -82,4 +88,10 @@ describe("planMemory", () => {
       }),
     );
   });
+});
+
+it("says what a plan leaves for further sets of weights", () => {
+  expect(weightBytes(base)).toBe(WEIGHT_BYTES);
+  const heap = RUNTIME_BYTES + 2 * WEIGHT_BYTES + 5 * SLOT_BYTES + 128 * RANK_BYTES + 99;
+  expect(spareBytes(base, heap, planMemory(base, heap))).toBe(WEIGHT_BYTES + 99);
 });

@@ -35,10 +35,10 @@ interface Wish {
   readonly n?: number;
 }
 
-async function parts(options: TinyOptions & Pick<BatchLoopOptions, "quota" | "keepPrompts"> = {}) {
+async function parts(options: TinyOptions & Pick<BatchLoopOptions, "quota" | "keepPrompts" | "pausedBytes"> = {}) {
   const tiny = await tinyParts(options);
-  const { quota = tiny.slab.slots, keepPrompts = false } = options;
-  return { ...tiny, loop: new BatchLoop({ ...tiny, chunk: 4, quota, keepPrompts, yieldToEventLoop }) };
+  const { quota = tiny.slab.slots, keepPrompts = false, pausedBytes = 0 } = options;
+  return { ...tiny, loop: new BatchLoop({ ...tiny, chunk: 4, quota, keepPrompts, pausedBytes, yieldToEventLoop }) };
 }
 
 interface Asked {
@@ -405,5 +405,61 @@ describe("BatchLoop", () => {
     await single.done.then(() => order.push("single"));
     expect(order.indexOf("single")).toBeLessThanOrEqual(3);
     await Promise.all(many.map(({ done }) => done));
+  });
+
+  it("pauses rows of tenants that hold every slot, and lets them go on bit for bit", async () => {
+    const { ort, loop, weights } = await parts({ slots: 4, pausedBytes: 1 << 20, keepPrompts: true });
+    const tuned = new WeightSet(ort, initialWeights(TINY, 8));
+    const lead = rowOf("lead", randomDelta("lead", ["prompt", "prefix", "factors"], { positions: 3 }));
+    const long: Wish[] = [
+      { tenant: "a", prompt: prompt(9, 1), maxTokens: 40, seed: 1, companions: [{ prompt: prompt(5, 4) }] },
+      { tenant: "a", prompt: prompt(30, 2), maxTokens: 24, seed: 2, deltas: lead },
+      { tenant: "b", prompt: prompt(7, 3), maxTokens: 45, seed: 3, weights: tuned },
+    ];
+    const alone: number[][] = [];
+    for (const wish of long) alone.push(await ask(loop, weights, wish).done);
+    const asked = long.map((wish) => ask(loop, weights, wish));
+    await asked[2]!.started;
+    expect(loop.activeRows).toBe(4);
+    const comers = Array.from({ length: 12 }, (_, i) => ({ prompt: prompt(6, 30 + i), maxTokens: 5, seed: i }));
+    const order: string[] = [];
+    for (const one of asked) void one.done.then(() => order.push("long"));
+    for (const [i, wish] of comers.entries()) {
+      const comer = ask(loop, weights, { ...wish, tenant: `comer ${i}` });
+      await comer.started;
+      order.push("comer");
+      await comer.done;
+    }
+    // Nobody waited for the end of a text.
+    expect(order.slice(0, 6)).toEqual(new Array(6).fill("comer"));
+    expect(await Promise.all(asked.map(({ done }) => done))).toEqual(alone);
+    expect([loop.activeRows, loop.waitingRows]).toEqual([0, 0]);
+  });
+
+  it("keeps rows in their slots where there is no memory for what they have computed", async () => {
+    const { loop, weights } = await parts({ slots: 2 });
+    const held = Array.from({ length: 2 }, (_, i) =>
+      ask(loop, weights, { tenant: "a", prompt: prompt(4, i), maxTokens: 30, seed: i }),
+    );
+    await held[1]!.started;
+    const comer = ask(loop, weights, { tenant: "b", prompt: prompt(4, 9), maxTokens: 2 });
+    const first = await Promise.race([comer.started.then(() => "comer"), held[0]!.done.then(() => "held")]);
+    expect(first).toBe("held");
+    await Promise.all([...held, comer].map(({ done }) => done));
+  });
+
+  it("ends a paused request that is cancelled, and keeps nothing of it", async () => {
+    const { loop, weights } = await parts({ slots: 2, pausedBytes: 1 << 20 });
+    const held = Array.from({ length: 2 }, (_, i) =>
+      ask(loop, weights, { tenant: "a", prompt: prompt(4, i), maxTokens: 50, seed: i }),
+    );
+    await held[1]!.started;
+    const comer = ask(loop, weights, { tenant: "b", prompt: prompt(4, 9), maxTokens: 40 });
+    await comer.started;
+    expect([loop.activeRows, loop.waitingRows]).toEqual([2, 1]);
+    for (const { request } of held) loop.cancel(request);
+    for (const { done } of held) expect((await done).length).toBeLessThan(50);
+    expect((await comer.done).length).toBe(40);
+    expect([loop.activeRows, loop.waitingRows]).toEqual([0, 0]);
   });
 });

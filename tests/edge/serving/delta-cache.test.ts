@@ -126,16 +126,44 @@ describe("DeltaCache", () => {
     await Promise.all(small.slice(4).map(async (one) => (await one).release()));
   });
 
-  it("refuses those who come when too many wait", async () => {
+  it("refuses who has too much waiting, and nobody else", async () => {
     const { acquire, want } = cacheOf(1);
     const held = await acquire([want("a", 1)]);
     const waiting = Array.from({ length: 256 }, () => acquire([want("b", 1)]));
     await expect(acquire([want("b", 1)])).rejects.toMatchObject({
-      code: "capacity_exceeded",
-      message: "Too many requests wait for this model. Try again in a moment.",
+      code: "rate_limit_exceeded",
+      message: expect.stringMatching(/^Too many of your requests wait/),
     });
+    const other = acquire([want("c", 1)], "other");
     held.release();
-    releaseAll(await Promise.all(waiting));
+    // Some of those that need no more room pass the other one, and the rest come after it.
+    let passed = 0;
+    const all = waiting.map(async (one) => {
+      const { release } = await one;
+      passed++;
+      await Promise.resolve();
+      release();
+    });
+    (await other).release();
+    expect(passed).toBeLessThan(12);
+    await Promise.all(all);
+  });
+
+  it("discards what nobody uses once another is read, where it is told how", async () => {
+    const discarded: string[] = [];
+    const tooLarge = () => new TrimtabError("invalid_request", "too large");
+    const cache = new DeltaCache<string>(10, tooLarge, (value) => discarded.push(value));
+    const want = (key: string) => ({ key, bytes: 4, read: async () => key });
+    (await cache.acquire("t", [want("a")])).release();
+    const again = await cache.acquire("t", [want("a")]);
+    expect(discarded).toEqual([]);
+    const other = await cache.acquire("t", [want("b")]);
+    again.release();
+    expect(discarded).toEqual([]);
+    other.release();
+    const third = await cache.acquire("t", [want("c")]);
+    expect(discarded.toSorted()).toEqual(["a", "b"]);
+    third.release();
   });
 
   it("tries again after a value that could not be read, and lets the next one in", async () => {

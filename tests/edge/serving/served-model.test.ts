@@ -1,6 +1,7 @@
 import { env } from "cloudflare:test";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import type { StoredFolder } from "../../../edge/blobs/stored-folder.ts";
+import { planMemory, spareBytes, weightBytes } from "../../../edge/runtime/memory-plan.ts";
 import { servingDelta } from "../../../edge/runtime/serving-delta.ts";
 import type { WeightSet } from "../../../edge/runtime/weight-set.ts";
 import { ServedModel } from "../../../edge/serving/served-model.ts";
@@ -41,6 +42,12 @@ async function fineTune(mark: number, tenant = "acme"): Promise<StoredFolder & {
   return { ...(await storeFolder(new Map([["model.safetensors", file]]))), tenant };
 }
 
+/** One set of weights. */
+async function weightsOf(model: ServedModel, folder: (StoredFolder & { tenant: string }) | null) {
+  const { values, release } = await model.weights([folder]);
+  return { set: values[0]!, release };
+}
+
 /** Every value of the last norm. */
 const marksOf = ({ tensors }: WeightSet) => new Set(tensors[FINAL_NORM]!.view() as Float32Array);
 
@@ -64,7 +71,7 @@ describe("ServedModel.load", SLOW, () => {
     expect(model.busy).toBe(false);
     expect(model.heapBytes).toBeGreaterThan(16 * MIB - 1);
     expect(model.template().encodePrompt([{ role: "user", content: "x" }])).toContain(model.tokenizer.eosId);
-    const { set } = await model.weights(null);
+    const { set } = await weightsOf(model, null);
     expect(set.tensors[FINAL_NORM]!.view()).toEqual(goldenTensors().get(FINAL_NORM)!.values);
   });
 
@@ -97,7 +104,7 @@ describe("ServedModel.load", SLOW, () => {
     folder.set("config.json", json({ ...config, tie_word_embeddings: true }));
     const model = await load(await storeFolder(folder));
     expect(model.config.tied).toBe(false);
-    const { set } = await model.weights(null);
+    const { set } = await weightsOf(model, null);
     expect(set.tensors[HEAD]!.view()).toEqual(goldenTensors().get(HEAD)!.values);
   });
 
@@ -140,24 +147,24 @@ describe("ServedModel.weights", SLOW, () => {
     const model = await load(base, blobs);
     const [first, second] = [await fineTune(2), await fineTune(3)];
     reads.length = 0;
-    const [a, b] = await Promise.all([model.weights(first), model.weights(first)]);
+    const [a, b] = await Promise.all([weightsOf(model, first), weightsOf(model, first)]);
     expect(a.set).toBe(b.set);
     expect(marksOf(a.set)).toEqual(new Set([2]));
     a.release();
     b.release();
-    (await model.weights(first)).release();
+    (await weightsOf(model, first)).release();
     expect(reads).toEqual(["model.safetensors"]);
-    const other = await model.weights(second);
+    const other = await weightsOf(model, second);
     expect(marksOf(other.set)).toEqual(new Set([3]));
     expect(() => a.set.tensors[FINAL_NORM]!.view()).toThrow("was used after disposal");
-    expect(marksOf((await model.weights(first)).set)).toEqual(new Set([2]));
+    expect(marksOf((await weightsOf(model, first)).set)).toEqual(new Set([2]));
     expect(reads).toHaveLength(3);
   });
 
   it("throws out no set that somebody uses", async () => {
     const model = await load(base);
-    const used = await model.weights(await fineTune(2));
-    const other = await model.weights(await fineTune(3));
+    const used = await weightsOf(model, await fineTune(2));
+    const other = await weightsOf(model, await fineTune(3));
     expect(used.set.tensors[FINAL_NORM]!.view()[0]).toBe(2);
     expect(other.set.tensors[FINAL_NORM]!.view()[0]).toBe(3);
   });
@@ -167,7 +174,7 @@ describe("ServedModel.weights", SLOW, () => {
     const idle = await fineTune(2);
     for (let ticks = 0; ticks < 12; ticks++) {
       const other = await fineTune(10 + ticks);
-      (await model.weights(idle)).release();
+      (await weightsOf(model, idle)).release();
       // The other one is held at its digest, and let go a few turns before the idle one is asked for.
       const [reached, held] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
       const digest = crypto.subtle.digest.bind(crypto.subtle);
@@ -177,16 +184,71 @@ describe("ServedModel.weights", SLOW, () => {
         await held.promise;
         return hash;
       });
-      const loading = model.weights(other);
+      const loading = weightsOf(model, other);
       await reached.promise;
       vi.restoreAllMocks();
       held.resolve();
       for (let tick = 0; tick < ticks; tick++) await Promise.resolve();
-      const { set, release } = await model.weights(idle);
+      const { set, release } = await weightsOf(model, idle);
       expect(set.tensors[FINAL_NORM]!.view()[0]).toBe(2);
       release();
       (await loading).release();
     }
+  });
+
+  it("waits where the heap has room for one, tenants in turn, and never for what a request holds itself", async () => {
+    const roomy = await load(base);
+    const { config } = roomy;
+    const spare = spareBytes(config, 64 * MIB, planMemory(config, 64 * MIB));
+    const heapLimitBytes = Math.ceil(64 * MIB - spare + 1.5 * weightBytes(config));
+    const model = await load(base, env.BLOBS, heapLimitBytes);
+    const [mine, theirs] = [await fineTune(2, "acme"), await fineTune(3, "other")];
+    const first = await weightsOf(model, mine);
+    const order: string[] = [];
+    const second = weightsOf(model, theirs).then((loaded) => {
+      order.push("other");
+      return loaded;
+    });
+    // What others use goes on, and the base never waits.
+    for (let n = 0; n < 4; n++) (await weightsOf(model, mine)).release();
+    expect((await weightsOf(model, null)).set.tensors[FINAL_NORM]).toBeDefined();
+    expect(order).toEqual([]);
+    first.release();
+    const loaded = await second;
+    expect(marksOf(loaded.set)).toEqual(new Set([3]));
+    const again = weightsOf(model, mine);
+    loaded.release();
+    expect(marksOf((await again).set)).toEqual(new Set([2]));
+    (await again).release();
+    await expect(model.weights([mine, null, await fineTune(4, "acme")])).rejects.toMatchObject({
+      code: "capacity_exceeded",
+      message: expect.stringContaining("full fine-tunes take"),
+    });
+  });
+
+  it("lets nobody who comes again and again keep another out", async () => {
+    const roomy = await load(base);
+    const { config } = roomy;
+    const spare = spareBytes(config, 64 * MIB, planMemory(config, 64 * MIB));
+    const model = await load(base, env.BLOBS, Math.ceil(64 * MIB - spare + 1.5 * weightBytes(config)));
+    const [mine, theirs] = [await fineTune(2, "acme"), await fineTune(3, "other")];
+    let held = await weightsOf(model, mine);
+    let isIn = false;
+    const other = weightsOf(model, theirs).then(({ release }) => {
+      isIn = true;
+      release();
+    });
+    // Each comes before the last has gone.
+    let rounds = 0;
+    for (; !isIn && rounds < 100; rounds++) {
+      const next = weightsOf(model, mine);
+      await Promise.resolve();
+      held.release();
+      held = await next;
+    }
+    await other;
+    expect(rounds).toBeLessThan(20);
+    held.release();
   });
 
   it("keeps the fine-tunes of two tenants apart, however equal", async () => {
@@ -195,7 +257,7 @@ describe("ServedModel.weights", SLOW, () => {
     const [mine, theirs] = [await fineTune(2, "acme"), await fineTune(2, "other")];
     expect(mine.digest).toBe(theirs.digest);
     reads.length = 0;
-    const sets = [await model.weights(mine), await model.weights(theirs)];
+    const sets = [await weightsOf(model, mine), await weightsOf(model, theirs)];
     expect(sets[0]!.set).not.toBe(sets[1]!.set);
     expect(reads).toHaveLength(2);
   });
@@ -206,9 +268,9 @@ describe("ServedModel.weights", SLOW, () => {
     const whole = await env.BLOBS.get(`${folder.prefix}model.safetensors`);
     const bytes = await whole!.arrayBuffer();
     await env.BLOBS.put(`${folder.prefix}model.safetensors`, bytes.slice(0, -1));
-    await expect(model.weights(folder)).rejects.toMatchObject({ code: "corrupt_blob" });
+    await expect(weightsOf(model, folder)).rejects.toMatchObject({ code: "corrupt_blob" });
     await env.BLOBS.put(`${folder.prefix}model.safetensors`, bytes);
-    expect((await model.weights(folder)).set.tensors[FINAL_NORM]!.view()[0]).toBe(5);
+    expect((await weightsOf(model, folder)).set.tensors[FINAL_NORM]!.view()[0]).toBe(5);
   });
 });
 

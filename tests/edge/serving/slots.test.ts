@@ -12,6 +12,7 @@ const CAPACITY = 40;
 class TextSlab {
   readonly slots: number;
   readonly cells: string[][];
+  readonly #saved = new WeakMap<Float32Array, string[]>();
   constructor(slots: number) {
     this.slots = slots;
     this.cells = Array.from({ length: slots }, () => new Array<string>(CAPACITY).fill(""));
@@ -24,6 +25,18 @@ class TextSlab {
   }
   writePrefix(): void {
     throw new Error("no row here has a prefix");
+  }
+  savedBytes(length: number): number {
+    return 4 * length;
+  }
+  save(slot: number, length: number): Float32Array {
+    const saved = new Float32Array(length);
+    this.#saved.set(saved, this.cells[slot]!.slice(0, length));
+    return saved;
+  }
+  restore(slot: number, saved: Float32Array, length: number): void {
+    const cells = this.#saved.get(saved)!;
+    for (let i = 0; i < length; i++) this.cells[slot]![i] = cells[i]!;
   }
 }
 
@@ -108,13 +121,22 @@ describe("Slots", () => {
 
   it("keeps every row's states right through thousands of random comings and goings", () => {
     let hits = 0;
+    let pauses = 0;
     for (let seed = 0; seed < 60; seed++) {
       const random = createRandom(seed, "slots");
       const slab = new TextSlab(2 + random.below(5));
       const slots = new Slots({ slab, chunk: CHUNK, keepPrompts: seed % 4 !== 0 });
       const texts: Text[] = [];
+      const paused: Text[] = [];
       for (let turn = 0; turn < 120; turn++) {
         while (texts.length < slab.slots && random.float() < 0.5) {
+          const back = random.float() < 0.5 ? paused.shift() : undefined;
+          if (back !== undefined) {
+            slots.resume(back.row);
+            texts.push(back);
+            check(slots, slab);
+            continue;
+          }
           // Few beginnings, so that many prompts share one.
           const start = Array.from({ length: 1 + 3 * random.below(5) }, (_, i) => i);
           const end = random.float() < 0.4 ? [] : [100 + random.below(3), 200];
@@ -128,16 +150,26 @@ describe("Slots", () => {
         check(slots, slab);
         for (const one of [...texts]) {
           const done = one.generated.length > 5 || random.float() < 0.1;
-          if (!done) continue;
+          const makesWay = !done && random.float() < 0.1;
+          if (!done && !makesWay) continue;
           texts.splice(texts.indexOf(one), 1);
-          slots.remove(one.row);
+          if (makesWay) {
+            slots.pause(one.row);
+            paused.push(one);
+          } else slots.remove(one.row);
           check(slots, slab);
         }
+        const bytes = paused.reduce((sum, { row }) => sum + slots.bytesOf(row), 0);
+        if (slots.pausedBytes !== bytes) throw new Error(`${slots.pausedBytes} bytes are paused, not ${bytes}`);
       }
+      pauses += paused.length;
       for (const { row } of texts) slots.remove(row);
+      for (const { row } of paused) slots.forget(row);
+      expect(slots.pausedBytes).toBe(0);
       slots.dropPrompts();
       expect(slab.cells.flat().join("")).toBe("");
     }
     expect(hits).toBeGreaterThan(500);
+    expect(pauses).toBeGreaterThan(10);
   });
 });

@@ -19,7 +19,7 @@ export const BASE: JobBase = {
 export function withTenant<T>(body: (db: Database, state: DurableObjectState) => T | Promise<T>): Promise<T> {
   return withDatabase((db, state) => {
     updateSchema(db, TENANT_MODULES);
-    db.run("INSERT INTO tenant VALUES ('t', 1, 100, 100)");
+    db.run("INSERT INTO tenant (id, created_at, requests_per_minute, tokens_per_minute) VALUES ('t', 1, 100, 100)");
     return body(db, state);
   });
 }

@@ -126,7 +126,15 @@ test("reports a different version of the base, left by an older checkout, and wh
 });
 
 const MODELS = { object: "list", data: [], has_more: false, first_id: null, last_id: null };
-const TENANT = { id: "demo", object: "tenant", created_at: 0, requests_per_minute: 1, tokens_per_minute: 1 };
+const TENANT = {
+  id: "demo",
+  object: "tenant",
+  created_at: 0,
+  requests_per_minute: 1,
+  tokens_per_minute: 1,
+  max_queued_jobs: 1,
+  max_running_jobs: 1,
+};
 const KEY = { id: "key_1", object: "key", name: "npm start", created_at: 0, hint: "cret", key: "tt_demo_secret" };
 
 test("creates a tenant and a key, and reuses them", async () => {

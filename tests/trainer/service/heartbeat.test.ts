@@ -52,7 +52,8 @@ describe("startHeartbeats", () => {
     reply[field] = true;
     await vi.advanceTimersByTimeAsync(5_000);
     expect(reasons).toEqual([field === "cancel" ? "cancelled" : "paused"]);
-    expect(reports).toHaveLength(1);
+    // The lease of a job that pauses lives on until its state is stored.
+    expect(reports).toHaveLength(field === "cancel" ? 1 : 5);
   });
 
   it("calls a job lost that is another's, and goes on while the server is merely away", async () => {
@@ -63,6 +64,24 @@ describe("startHeartbeats", () => {
     answer.now = () => Promise.reject(new TrimtabError("stale_lease", "another's"));
     await vi.advanceTimersByTimeAsync(3_000);
     expect([reports.length, reasons]).toEqual([4, ["lost"]]);
+  });
+
+  it("tells a job that pauses nothing more, and is stopped once the last beat has an answer", async () => {
+    const { heartbeats, reasons, reply, answer, reports } = setUp(3);
+    reply.pause = true;
+    await vi.advanceTimersByTimeAsync(1_000);
+    const late = Promise.withResolvers<typeof reply>();
+    answer.now = () => late.promise;
+    await vi.advanceTimersByTimeAsync(1_000);
+    let stopped = false;
+    void heartbeats.stop().then(() => {
+      stopped = true;
+    });
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect([reports.length, stopped]).toEqual([2, false]);
+    late.resolve({ ...reply, pause: false, cancel: true });
+    await vi.advanceTimersByTimeAsync(0);
+    expect([stopped, reasons]).toEqual([true, ["paused"]]);
   });
 
   it("never has two beats under way", async () => {

@@ -5,7 +5,7 @@ import type { TenantContext } from "../context.ts";
 import { type FileFacts, finishFile } from "../files.ts";
 import type { JobBase } from "../job-base.ts";
 import { end, say } from "../job-course.ts";
-import { addJob, findJob, isTerminal, type JobRow, requireDatasets } from "../job-rows.ts";
+import { addJob, findJob, isTerminal, type JobRow, requireDatasets, requireQueueRoom } from "../job-rows.ts";
 import { type EditRow, removalOf } from "./edit-rows.ts";
 
 /** A file whose bytes are stored, and what was found in it. */
@@ -34,6 +34,7 @@ const STATISTICS = { validation: "statistics_file" };
 export function startEditJob(context: TenantContext, asked: NewEditJob, edit: string): JobRow {
   const { db, now } = context;
   const { base, method, file, statisticsFile: validation } = asked;
+  requireQueueRoom(db, context.tenant());
   finishFile(db, file.id, { ...file.facts, purpose: "edit" }, now());
   requireDatasets(db, method, { training: file.id, validation, at: STATISTICS });
   const request = {

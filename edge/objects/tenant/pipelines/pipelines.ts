@@ -13,7 +13,7 @@ import type { JobBase } from "../job-base.ts";
 import { attempt, say } from "../job-course.ts";
 import { tellDispatcher } from "../job-notices.ts";
 import type { JobParent } from "../job-parent.ts";
-import { addJob, jobOf, requireDatasets } from "../job-rows.ts";
+import { addJob, jobOf, requireDatasets, requireQueueRoom } from "../job-rows.ts";
 import { advance, dueSoon } from "./advance.ts";
 import { begin } from "./course.ts";
 import { addPipeline, livePipelines, PIPELINE_TABLES, pipelineNeedingFile } from "./pipeline-rows.ts";
@@ -57,6 +57,7 @@ export const pipelines = tenantModule({
             requireFiles(pipeline, request);
             if (parent !== undefined && findArtefact(db, parent.artefact) === undefined)
               throw unknownModel(parent.model);
+            requireQueueRoom(db, context.tenant());
             const method = { type: "pipeline" as const, pipeline: pipeline as never };
             const row = addJob(db, { id, request, method, seed: request.seed ?? seed(), base, parent, evals }, now());
             addPipeline(db, id, begin(pipeline.stages.length));

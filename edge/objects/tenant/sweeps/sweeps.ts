@@ -9,7 +9,7 @@ import { tenantModule } from "../context.ts";
 import type { JobEvalTemplate } from "../evals/job-eval-rows.ts";
 import { attempt, say } from "../job-course.ts";
 import { tellDispatcher } from "../job-notices.ts";
-import { addJob, jobOf, requireJobFiles } from "../job-rows.ts";
+import { addJob, jobOf, requireJobFiles, requireQueueRoom } from "../job-rows.ts";
 import { advanceSweep, sweepDueSoon } from "./advance.ts";
 import { beginSweep } from "./course.ts";
 import { sweepNeedingFile } from "./sweep-needs.ts";
@@ -47,6 +47,7 @@ export const sweeps = tenantModule({
           const created = db.transaction(() => {
             for (const trial of trials) requireStillThere(trial);
             const { base, parent } = trials[0]!;
+            requireQueueRoom(db, context.tenant());
             const method = { type: "sweep" as const, sweep: settings };
             const row = addJob(db, { id, request, method, seed, base, parent, evals }, now());
             const rungs = settings.halving === undefined ? null : rungsOf(settings.halving);

@@ -23,7 +23,7 @@ const HOUR = 3_600_000;
 
 const first: JobNotice = {
   ...{ job: "one", tenant: "t", executor: null, base: "b" },
-  ...{ version: 0, wanted: "queued", ended: null, runsJobs: false, fence: 0 },
+  ...{ version: 0, wanted: "queued", ended: null, runsJobs: false, fence: 0, mostRunning: 9 },
 };
 const paused: JobNotice = { ...first, version: 1, wanted: "kept" };
 const resumed: JobNotice = { ...first, version: 2 };

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Database } from "../../../../edge/objects/database.ts";
 import { DISPATCHER_MODULES } from "../../../../edge/objects/dispatcher/modules.ts";
-import { notice } from "../../../../edge/objects/dispatcher/notices.ts";
+import { type JobNotice, notice } from "../../../../edge/objects/dispatcher/notices.ts";
 import {
   extendLease,
   findQueued,
@@ -33,7 +33,8 @@ const withQueue = (body: (db: Database) => void) =>
     body(db);
   });
 const job = (name: string, executor: Executor | null = null) => ({ job: name, tenant: "t", executor, base: "b" });
-const enqueue = (db: Database, queued: QueuedJob) => notice(db, queuedNotice(queued), 0);
+const enqueue = (db: Database, queued: QueuedJob & Partial<Pick<JobNotice, "mostRunning">>) =>
+  notice(db, queuedNotice(queued), 0);
 const remove = (db: Database, name: string, ended: JobStatus | null) => notice(db, endNotice(name, ended), 0);
 
 function take(db: Database, now: number, executors: Executor[] = ["onnxruntime"], trainer = "a"): QueueRow | undefined {
@@ -115,7 +116,7 @@ describe("the queue", () => {
       expect([from(both), from(both), from(both)]).toEqual(["next edit", "longest", undefined]);
     }));
 
-  it("gives tenants turns in the lane for edits, and goes by age in the first", () =>
+  it("gives tenants turns in every lane", () =>
     withQueue((db) => {
       const lanes = ["jobs", "edits"] as const;
       for (const lane of lanes) {
@@ -126,12 +127,22 @@ describe("the queue", () => {
       const next = (lane: Lane) =>
         takeJob(db, { trainer: "t", executors: ["onnxruntime"], lanes: [lane], leaseSeconds: 10 }, 0)?.job;
       const order = (lane: Lane) => [1, 2, 3, 4, 5, 6].map(() => next(lane)?.slice(lane.length + 1));
-      expect(order("edits")).toEqual(["a1", "b1", "c1", "a2", "b2", "a3"]);
-      expect(order("jobs")).toEqual(["a1", "a2", "a3", "b1", "b2", "c1"]);
+      for (const lane of lanes) expect(order(lane)).toEqual(["a1", "b1", "c1", "a2", "b2", "a3"]);
       // One who comes later waits for one job of the others at the most.
       for (const name of ["a4", "a5"]) enqueue(db, { ...job(name), tenant: "a", lane: "edits" });
       enqueue(db, { ...job("d1"), tenant: "d", lane: "edits" });
       expect([next("edits"), next("edits"), next("edits")]).toEqual(["d1", "a4", "a5"]);
+    }));
+
+  it("leases a newcomer's job next, however many of another's wait or run, and no more than a tenant may have running", () =>
+    withQueue((db) => {
+      for (let i = 0; i < 200; i++) enqueue(db, { ...job(`a${i}`), tenant: "a", mostRunning: 3 });
+      expect([take(db, 0)?.job, take(db, 0)?.job]).toEqual(["a0", "a1"]);
+      enqueue(db, { ...job("b0"), tenant: "b" });
+      expect([take(db, 0)?.job, take(db, 0)?.job, take(db, 0)?.job]).toEqual(["b0", "a2", undefined]);
+      // A limit that was raised holds from the next job on.
+      enqueue(db, { ...job("a200"), tenant: "a", mostRunning: 4 });
+      expect([take(db, 0)?.job, take(db, 0)?.job]).toEqual(["a3", undefined]);
     }));
 
   it("forgets a job once, and counts how it ended", () =>

@@ -11,4 +11,6 @@ it("the queue counts what tenants put in and take out", async () => {
   await queue.notice([endNotice("b", null)]);
   expect(await queue.counts()).toMatchObject({ queued: 0, ended: { cancelled: 1 } });
   expect(await queue.extend({ job: "a", fence: 1 })).toBeNull();
+  await queue.notice([queuedNotice({ job: "c", tenant: "t", executor: null })]);
+  expect(await queue.extend({ job: "c", fence: 0 }, true)).toMatchObject({ yields: false });
 });

@@ -84,3 +84,28 @@ it("a job on a model that was deleted since it was named is not made", async () 
   ).rejects.toMatchObject({ code: "model_not_found" });
   expect(await tenant.jobs.list({ limit: 1 })).toEqual(before);
 });
+
+it("a tenant has as many jobs waiting as it may, and 429 for more", async () => {
+  const key = await api.tenant("queueing", { max_queued_jobs: 2 });
+  const body = { model: "work-base", training_file: await api.dataset(key) };
+  const create = () => api.call<{ id: string }>("POST", "/v1/fine_tuning/jobs", { key, body });
+  const [first, second] = [await create(), await create()];
+  const refused = await api.send("POST", "/v1/fine_tuning/jobs", { key, body });
+  expect([refused.status, refused.headers.get("retry-after")]).toEqual([429, "10"]);
+  expect(await refused.json()).toEqual({
+    error: {
+      message:
+        "2 of your jobs wait for a trainer, and at most 2 may at a time. Wait until some have started, or cancel some.",
+      type: "rate_limit_error",
+      param: null,
+      code: "rate_limit_exceeded",
+    },
+  });
+  // Pausing one makes room for another, and then it has to wait outside.
+  await api.call("POST", `/v1/fine_tuning/jobs/${first.id}/pause`, { key });
+  const third = await create();
+  expect(await api.refusal("POST", `/v1/fine_tuning/jobs/${first.id}/resume`, { key })).toMatchObject({ status: 429 });
+  await api.call("POST", `/v1/fine_tuning/jobs/${second.id}/cancel`, { key });
+  await api.call("POST", `/v1/fine_tuning/jobs/${first.id}/resume`, { key });
+  for (const { id } of [first, third]) await api.call("POST", `/v1/fine_tuning/jobs/${id}/cancel`, { key });
+});

@@ -1,7 +1,8 @@
 import { env } from "cloudflare:test";
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 import { tenantObject } from "../../../../edge/objects/remote.ts";
 import type { Lease } from "../../../../shared/api/trainer.ts";
+import { LIMITS } from "../../../../shared/limits.ts";
 import { Api } from "../../support/api.ts";
 import { FakeTrainer } from "../../support/fake-trainer.ts";
 
@@ -60,6 +61,24 @@ describe("a job in the hands of a trainer", () => {
     await tenant.jobs.cancel(lease.job);
     const error = { code: "non_finite", message: "m", param: null };
     expect(await tenant.leases.fail(lease, error)).toBe("cancelled");
+  });
+
+  it("is told to stop for another tenant's once it has had its time, and then goes back in the queue", async () => {
+    const lease = await leased();
+    const other = await api.tenant("leases-other");
+    const body = { model: "leases-base", training_file: await api.dataset(other) };
+    const { id } = await api.call<{ id: string }>("POST", "/v1/fine_tuning/jobs", { key: other, body });
+    expect(await trainer.heartbeat(lease, { step: 1 })).toMatchObject({ pause: false });
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + LIMITS.trainerSliceMs });
+    // Before its first step it has nothing to keep.
+    expect(await trainer.heartbeat(lease, {})).toMatchObject({ pause: false });
+    expect(await trainer.heartbeat(lease, { step: 1 })).toEqual({ cancel: false, pause: true, lease_seconds: 30 });
+    expect(await tenant.leases.release(lease, "paused")).toBe("queued");
+    expect((await trainer.lease())?.job).toBe(id);
+    expect((await trainer.lease())?.job).toBe(lease.job);
+    vi.useRealTimers();
+    await tenant.jobs.cancel(lease.job);
+    await api.call("POST", `/v1/fine_tuning/jobs/${id}/cancel`, { key: other });
   });
 
   it("is nothing of a tenant that was never created", async () => {
