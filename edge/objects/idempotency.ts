@@ -8,6 +8,10 @@
  * restart ends requests too. Long requests renew their claims: a claim lapses soon after its Worker dies, and the
  * renewals keep the object from being evicted. If a claim lapses too early, two requests run, but the transaction lets
  * only one of them create something.
+ *
+ * A replay changes nothing, whatever has become of what the first request made. It gets the reply as it was recorded. Where that
+ * reply is not kept, because it holds a secret, is large or changes, it gets the thing as it is now, and `removedSince` once it is
+ * gone.
  */
 import { TrimtabError } from "../../shared/errors.ts";
 import type { Database } from "./database.ts";
@@ -185,6 +189,17 @@ export function settle(db: Database, request: Idempotency, reply: StoredReply): 
   );
 }
 
+/** Replaces the reply of a settled key, for what becomes known in steps. */
+export function amend(db: Database, request: Idempotency, reply: StoredReply): void {
+  db.run(
+    "UPDATE idempotency SET status = ?, body = ? WHERE key = ? AND fingerprint = ?",
+    reply.status,
+    reply.body,
+    request.key,
+    request.fingerprint,
+  );
+}
+
 /**
  * Stores the reply for a creation, in the transaction that creates it.
  *
@@ -223,5 +238,14 @@ export function mismatch(): TrimtabError {
   return new TrimtabError(
     "idempotency_mismatch",
     "This Idempotency-Key was used for a different request. Use a new key, or send the first request again unchanged.",
+  );
+}
+
+/** The reply to a replay whose thing is gone: it is not made again. */
+export function removedSince(what: string): TrimtabError {
+  return new TrimtabError(
+    "not_found",
+    `${what} An earlier request with this Idempotency-Key made it, and a repeat does not bring it back. Send another Idempotency-Key to make a new one.`,
+    { param: "idempotency-key" },
   );
 }

@@ -17,7 +17,7 @@ import { dispatcherObject, tenantObject } from "../objects/remote.ts";
 import { hashSecret } from "../objects/tenant/keys.ts";
 import { tokenAuth } from "./auth.ts";
 import { derivedSecret } from "./derived-secret.ts";
-import { idempotencyOf, once } from "./idempotent.ts";
+import { idempotencyOf, once, readAgain } from "./idempotent.ts";
 import { jsonBody } from "./json-body.ts";
 import { ADMIN_SECURITY, jsonRequest, replies, subApp } from "./route.ts";
 
@@ -153,13 +153,13 @@ adminTenants.openapi(createKey, async (c) => {
   const object = tenantObject(c.env, tenant);
   const idempotency = await idempotencyOf(c, c.var.bodyDigest);
   // The same Idempotency-Key derives the same secret again, so no reply that holds a secret has to be stored.
-  const secret =
-    idempotency === null
-      ? newSecret(random)
-      : await derivedSecret(c.env.ADMIN_TOKEN ?? "", await object.keys.salt(idempotency, newSecret(random)));
+  const creation = idempotency === null ? null : await object.keys.salt(idempotency, newSecret(random));
+  const request = idempotency === null || creation === null ? null : { ...idempotency, salt: creation.salt };
+  const secret = request === null ? newSecret(random) : await derivedSecret(c.env.ADMIN_TOKEN ?? "", request.salt);
   const name = c.req.valid("json").name ?? null;
-  const key = await object.keys.add({ name, hash: await hashSecret(secret), hint: secret.slice(-4) });
-  return c.json({ ...key, key: formatKey(tenant, secret) }, 200);
+  const made = { name, hash: await hashSecret(secret), hint: secret.slice(-4) };
+  const add = async () => c.json({ ...(await object.keys.add(made, request)), key: formatKey(tenant, secret) }, 200);
+  return creation?.isMade === true ? readAgain(add) : add();
 });
 
 adminTenants.openapi(listKeys, async (c) =>

@@ -104,7 +104,8 @@ async function deltaFiles(
       metrics: manifest?.metrics ?? {},
       parents: manifest?.parents ?? [],
       ...(manifest === undefined ? {} : beyondFolders(manifest)),
-      created_at: manifest?.created_at ?? Math.floor(Date.now() / 1000),
+      // Without a manifest nothing tells when it was made; with the time of the upload, each upload would be another delta.
+      created_at: manifest?.created_at ?? 0,
     };
     const limits = servingLimits(target.config, heapLimitBytes(c.env));
     requireServable(servedForm({ adapters, scorer }), limits);

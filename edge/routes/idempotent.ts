@@ -2,7 +2,7 @@ import type { Context } from "hono";
 import { TrimtabError } from "../../shared/errors.ts";
 import { sha256Hex } from "../../shared/formats/digest.ts";
 import { LIMITS } from "../../shared/limits.ts";
-import type { Idempotency, StoredReply } from "../objects/idempotency.ts";
+import { type Idempotency, removedSince, type StoredReply } from "../objects/idempotency.ts";
 import type { AppEnv } from "./app-env.ts";
 import { errorReply } from "./error-reply.ts";
 import { CLAIM_MS, renewing } from "./renewing.ts";
@@ -41,7 +41,8 @@ export async function once<T extends Response>(
 
 /**
  * Like `once`, for a change that stores only what it made, such as `{id}`, under the key: a further request gets the thing as it is
- * now, from `again`, because its state changes and may be too large to keep. Errors are kept as they were.
+ * now, from `again`, because its state changes and may be too large to keep; not_found if it was deleted since. Errors are kept as
+ * they were.
  */
 export async function onceAgain<T extends Response, Made extends { readonly id: string } = { readonly id: string }>(
   c: Context<AppEnv>,
@@ -51,7 +52,17 @@ export async function onceAgain<T extends Response, Made extends { readonly id: 
 ): Promise<T> {
   const reply = await once(c, store, create);
   if (!reply.ok || reply.headers.get("idempotent-replayed") === null) return reply;
-  const current = await again((await reply.json()) as Made);
+  const made = (await reply.json()) as Made;
+  return readAgain(() => again(made));
+}
+
+/** Answers a replay with what the first request made, as it is now; not_found once it is gone. */
+export async function readAgain<T extends Response>(read: () => Promise<T>): Promise<T> {
+  const current = await read().catch((error: unknown) => {
+    if (error instanceof TrimtabError && error.code === "not_found")
+      return errorReply(removedSince(error.message)) as T;
+    throw error;
+  });
   current.headers.set("idempotent-replayed", "true");
   return current;
 }

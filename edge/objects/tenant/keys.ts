@@ -4,7 +4,7 @@ import { TrimtabError } from "../../../shared/errors.ts";
 import { sha256Hex } from "../../../shared/formats/digest.ts";
 import { LIMITS } from "../../../shared/limits.ts";
 import { type Database, seconds } from "../database.ts";
-import { claim, type Idempotency, settle } from "../idempotency.ts";
+import { amend, claim, type Idempotency, settle } from "../idempotency.ts";
 import { pageOf } from "../page.ts";
 import { tenantModule } from "./context.ts";
 
@@ -74,6 +74,30 @@ function keyOf(row: KeyRow): Key {
   return { id: row.id, object: "key", name: row.name, created_at: row.created_at, hint: row.hint };
 }
 
+/** What is kept of the creation of a key under an Idempotency-Key: what its secret is derived from, and the key once it is stored. */
+interface Creation {
+  readonly salt: string;
+  readonly made: { readonly id: string; readonly hash: string } | null;
+}
+
+/** Rows of earlier versions, which hold the salt alone, count as made: nobody knows whether their key was revoked. */
+function creationOf(body: string): Creation {
+  if (body.startsWith("{")) return JSON.parse(body) as Creation;
+  return { salt: body, made: { id: "", hash: "" } };
+}
+
+/** The key that an earlier request made. It is never stored again, because it may have been revoked since. */
+function madeBefore(db: Database, made: NonNullable<Creation["made"]>, hash: string): Key {
+  const row = db.get<KeyRow>("SELECT * FROM keys WHERE id = ? OR hash = ?", made.id, hash);
+  if (row === undefined) throw new TrimtabError("not_found", "The key was revoked.");
+  if (row.hash !== hash) {
+    const message =
+      "The secret of this key cannot be shown again, because the deployment's ADMIN_TOKEN has changed. Send another Idempotency-Key for a new key.";
+    throw new TrimtabError("conflict", message, { param: "idempotency-key" });
+  }
+  return keyOf(row);
+}
+
 /** The tenant's API keys, stored as hashes. */
 export const keys = tenantModule({
   schema: [
@@ -81,33 +105,50 @@ export const keys = tenantModule({
       n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, name TEXT, hash TEXT NOT NULL UNIQUE, hint TEXT NOT NULL,
       created_at INTEGER NOT NULL)`,
   ],
-  open: ({ db, now, newId, requireCreated }) => ({
-    calls: {
-      add(key: Omit<NewKey, "id">): Key {
-        requireCreated();
-        return db.transaction(() => addKey(db, { ...key, id: newId("key") }, now()));
-      },
+  open: ({ db, now, newId, requireCreated }) => {
+    /** The creation under an Idempotency-Key, with `salt` if this is the first request. */
+    const creationUnder = (request: Idempotency, salt: string): Creation => {
+      const before = claim(db, { ...request, staleMs: 0 }, { now: now(), life: null });
+      if (before !== undefined) return creationOf(before.body);
+      const creation: Creation = { salt, made: null };
+      settle(db, request, { status: 200, body: JSON.stringify(creation) });
+      return creation;
+    };
+    return {
+      calls: {
+        /** Stores a key; under an Idempotency-Key, which `salt` has claimed, only once. */
+        add(key: Omit<NewKey, "id">, request: (Idempotency & { readonly salt: string }) | null): Key {
+          requireCreated();
+          return db.transaction(() => {
+            const before = request === null ? null : creationUnder(request, request.salt).made;
+            if (before !== null) return madeBefore(db, before, key.hash);
+            const added = addKey(db, { ...key, id: newId("key") }, now());
+            if (request !== null) {
+              const creation: Creation = { salt: request.salt, made: { id: added.id, hash: key.hash } };
+              amend(db, request, { status: 200, body: JSON.stringify(creation) });
+            }
+            return added;
+          });
+        },
 
-      /** The salt that belongs to an Idempotency-Key: `salt` the first time, the same one afterwards. */
-      salt(request: Idempotency, salt: string): string {
-        requireCreated();
-        return db.transaction(() => {
-          const before = claim(db, { ...request, staleMs: 0 }, { now: now(), life: null });
-          if (before === undefined) settle(db, request, { status: 200, body: salt });
-          return before?.body ?? salt;
-        });
-      },
+        /** The salt that belongs to an Idempotency-Key, `salt` the first time and the same one afterwards; and whether its key is made. */
+        salt(request: Idempotency, salt: string): { salt: string; isMade: boolean } {
+          requireCreated();
+          const creation = db.transaction(() => creationUnder(request, salt));
+          return { salt: creation.salt, isMade: creation.made !== null };
+        },
 
-      list(page: Page): ListOf<Key> {
-        requireCreated();
-        return listKeys(db, page);
-      },
+        list(page: Page): ListOf<Key> {
+          requireCreated();
+          return listKeys(db, page);
+        },
 
-      revoke(id: string): Deleted {
-        requireCreated();
-        revokeKey(db, id);
-        return { id, object: "key", deleted: true };
+        revoke(id: string): Deleted {
+          requireCreated();
+          revokeKey(db, id);
+          return { id, object: "key", deleted: true };
+        },
       },
-    },
-  }),
+    };
+  },
 });

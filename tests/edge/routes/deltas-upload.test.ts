@@ -1,5 +1,5 @@
 import { zipSync } from "fflate";
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 import { encodeManifest, parseManifest } from "../../../shared/delta/manifest.ts";
 import { encodeScorer } from "../../../shared/delta/scorer-file.ts";
 import { parseSafetensors, type SafetensorsTensor, writeSafetensors } from "../../../shared/formats/safetensors.ts";
@@ -95,6 +95,19 @@ describe("POST /v1/deltas", () => {
     const content = await api.send("GET", `/v1/deltas/${delta.id}/content`, { key });
     const files = readTar(new Uint8Array(await content.arrayBuffer()));
     for (const [name, bytes] of peftFolder()) expect(files.get(name)).toEqual(bytes);
+  });
+
+  it("makes one delta of the same archive, whenever it is sent", async () => {
+    vi.useFakeTimers({ toFake: ["Date"] });
+    try {
+      const first = await upload(peftFolder({ lora_alpha: 6 }));
+      const files = await stored();
+      vi.setSystemTime(Date.now() + 86_400_000);
+      expect(await upload(peftFolder({ lora_alpha: 6 }))).toMatchObject({ id: first.id, models: first.models });
+      expect(await stored()).toBe(files);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it("keeps how a steering vector was made and when it applies, and refuses a condition of another width", async () => {

@@ -11,7 +11,7 @@ async function given(id: string, limits: Record<string, number> = {}) {
   const tenant = tenantObject(env, id);
   await tenant.account.create({ id, ...limits }, null);
   const hash = await hashSecret(id);
-  await tenant.keys.add({ name: null, hash, hint: "" });
+  await tenant.keys.add({ name: null, hash, hint: "" }, null);
   return { tenant, hash, stub: env.TENANT.get(env.TENANT.idFromName(id)) };
 }
 
