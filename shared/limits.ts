@@ -18,6 +18,10 @@ export const LIMITS = {
   jsonBody: 1 << 20,
   /** Objects and lists inside each other in a JSON request body: what goes through it by recursion must not run out of stack. */
   jsonNesting: 256,
+  /** Characters of JSON in one page of a list; a page ends early where its items have more. */
+  listBytes: 4 * (1 << 20),
+  /** Metrics that one job, checkpoint or delta may have. */
+  metrics: 1000,
   /** Bytes of one uploaded dataset. */
   file: 100 * (1 << 20),
   /** Bytes that a compressed dataset may unpack to. */
@@ -169,8 +173,6 @@ export const LIMITS = {
   evalsLength: 1 << 30,
   /** Runs of one tenant that have not ended. */
   evalRunsAtOnce: 100,
-  /** Bytes of JSON of the runs of one page of a list, which ends early rather than be larger. */
-  evalPage: 8 * (1 << 20),
   /** Evals that one job is measured by. */
   jobEvals: 8,
   messages: 1000,
