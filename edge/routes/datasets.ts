@@ -15,6 +15,7 @@ import { inspectDataset } from "./inspect-dataset.ts";
 import { jsonBody } from "./json-body.ts";
 import { previewDataset } from "./preview-dataset.ts";
 import { jsonRequest, replies, subApp, TENANT_SECURITY } from "./route.ts";
+import { Pace } from "../pace/pace.ts";
 import { Turns } from "./turns.ts";
 
 const tags = ["Datasets"];
@@ -61,18 +62,20 @@ datasets.use("*", tenantAuth());
 
 datasets.openapi(inspect, async (c) => {
   const { id, object: tenant } = c.var.caller;
-  const report = await turns.take(id, () => inspectDataset({ tenant, blobs: c.env.BLOBS }, c.req.valid("json")));
+  const report = await turns.take(id, () => inspectDataset({ tenant, blobs: c.env.BLOBS, pace: new Pace(id) }, c.req.valid("json")));
   return c.json(report, 200);
 });
 
-datasets.openapi(preview, async (c) =>
-  c.json(await previewDataset({ tenant: c.var.caller.object, blobs: c.env.BLOBS }, c.req.valid("json")), 200),
-);
+datasets.openapi(preview, async (c) => {
+  const { id, object: tenant } = c.var.caller;
+  const place = { tenant, blobs: c.env.BLOBS, pace: new Pace(id) };
+  return c.json(await previewDataset(place, c.req.valid("json")), 200);
+});
 
 datasets.openapi(fix, (c) => {
   const { id, object: tenant } = c.var.caller;
   return once(c, tenant, async (key) => {
-    const place = { tenant, blobs: c.env.BLOBS };
+    const place = { tenant, blobs: c.env.BLOBS, pace: new Pace(id) };
     return c.json(await turns.take(id, () => fixDataset(place, c.req.valid("json"), key)), 200);
   });
 });
