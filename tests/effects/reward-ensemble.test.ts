@@ -51,7 +51,7 @@ beforeAll(async () => {
     const { folder } = await trainRewardModel({
       settings: JOB_TYPES.reward_model.settings.parse({
         peft: { type: "lora", r: 4 },
-        hyperparameters: { max_steps: 16, batch_size: 12, learning_rate: 0.003 },
+        hyperparameters: { max_steps: 8, batch_size: 8, learning_rate: 0.006 },
         report: { enabled: false },
       }),
       training: pairsOf(quirk, i),
@@ -67,7 +67,7 @@ it("a policy hacks one reward model, and the worst case of three much less", { t
   const run = async (reward: object) => {
     const { outcome } = await reinforce(embeddedBase(), "rloo", {
       ...{ prompts, reward, gold: { type: "grader", grader: prompts.grader }, models, digest, seed: 3 },
-      hyperparameters: { max_completion_length: 24, eval_interval: 100, max_steps: 7 },
+      hyperparameters: { max_completion_length: 24, eval_interval: 100, max_steps: 6 },
     });
     const { base_gold_mean, valid_gold_mean, base_reward_mean, valid_reward_mean } = outcome.metrics;
     return { gold: [base_gold_mean!, valid_gold_mean!], proxy: [base_reward_mean!, valid_reward_mean!] };
