@@ -22,6 +22,7 @@ export const ERROR_CODES = [
   "idempotency_mismatch",
   "stale_lease",
   "payload_too_large",
+  "request_timeout",
   "unsupported_parameter",
   "context_length_exceeded",
   "rate_limit_exceeded",

@@ -1,3 +1,4 @@
+import type { RandomBytes } from "../../shared/api/ids.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { Database } from "./database.ts";
 import type { Calls, CallsOf, Duty, Modules, ObjectContext, OpenModule } from "./module.ts";
@@ -8,8 +9,18 @@ import { updateSchema } from "./schema.ts";
 const RETRY_MS = 5_000;
 const SOON_MS = 10;
 
+/** What an object takes from outside: the clock and chance. The simulator passes its own. */
+export interface Rim {
+  /** Milliseconds since 1970. */
+  now(): number;
+  readonly random: RandomBytes;
+}
+
+const PLATFORM: Rim = { now: () => Date.now(), random: (bytes) => crypto.getRandomValues(bytes) };
+
 /** What the host gives to a module's context. */
 export type HostContext = Pick<ObjectContext, "db" | "now" | "rearm"> & {
+  readonly random: RandomBytes;
   /** Creates the tables that are missing. */
   updateSchema(): void;
 };
@@ -23,14 +34,19 @@ export class ModuleHost<C extends ObjectContext, M extends Modules> {
   /** The modules' calls, for use inside the object. */
   readonly calls: CallsOf<M>;
   readonly #storage: DurableObjectStorage;
+  readonly #rim: Rim;
+  /** The alarm that was set last and has not gone off, in milliseconds; null if none is known of. */
+  #alarmAt: number | null = null;
   readonly #duties: readonly (readonly [name: string, duty: Duty])[];
 
-  constructor(storage: DurableObjectStorage, modules: M, contextOf: (host: HostContext) => C) {
+  constructor(storage: DurableObjectStorage, modules: M, contextOf: (host: HostContext) => C, rim: Rim = PLATFORM) {
     this.#storage = storage;
+    this.#rim = rim;
     const db = new Database(storage);
     this.context = contextOf({
       db,
-      now: () => Date.now(),
+      now: () => rim.now(),
+      random: rim.random,
       rearm: (pauseMs) => this.#rearm(pauseMs),
       updateSchema: () => updateSchema(db, modules),
     });
@@ -53,6 +69,7 @@ export class ModuleHost<C extends ObjectContext, M extends Modules> {
 
   /** Runs every duty, even after one fails: an alarm handler that throws is dropped after six tries. */
   async alarm(): Promise<void> {
+    this.#alarmAt = null;
     let pauseMs = SOON_MS;
     for (const [name, duty] of this.#duties) {
       try {
@@ -65,12 +82,19 @@ export class ModuleHost<C extends ObjectContext, M extends Modules> {
     await this.#rearm(pauseMs);
   }
 
+  /** Sets the alarm before anything is awaited: it is stored together with what the caller has just written, or neither is. */
   async #rearm(pauseMs = SOON_MS): Promise<void> {
     const due = this.#duties.map(([, duty]) => duty.next()).filter((at) => at !== null);
     if (due.length === 0) return;
-    const at = Math.max(Math.min(...due), Date.now() + pauseMs);
-    const set = await this.#storage.getAlarm();
-    if (set === null || set > at) await this.#storage.setAlarm(at);
+    const at = Math.max(Math.min(...due), this.#rim.now() + pauseMs);
+    if (this.#alarmAt !== null && this.#alarmAt <= at) return;
+    this.#alarmAt = at;
+    try {
+      await this.#storage.setAlarm(at);
+    } catch (error) {
+      this.#alarmAt = null;
+      throw error;
+    }
   }
 }
 

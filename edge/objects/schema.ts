@@ -23,11 +23,17 @@ export function updateSchema(db: Database, modules: Modules): void {
 }
 
 /**
- * Whether a statement adds a column that exists. SQLite has no `IF NOT EXISTS` for columns, and an object whose record
- * of statements is older than its tables runs all statements again.
+ * Whether a statement adds a column that exists, or renames one that does not. SQLite has no `IF NOT EXISTS` for columns, and an object
+ * whose record of statements is older than its tables runs all statements again.
  */
 function isDone(db: Database, statement: string): boolean {
+  const [, renamed, from] = /^ALTER TABLE (\w+) RENAME COLUMN (\w+)/.exec(statement) ?? [];
+  if (renamed !== undefined && from !== undefined) return !hasColumn(db, renamed, from);
   const [, table, column] = /^ALTER TABLE (\w+) ADD COLUMN (\w+)/.exec(statement) ?? [];
   if (table === undefined || column === undefined) return false;
+  return hasColumn(db, table, column);
+}
+
+function hasColumn(db: Database, table: string, column: string): boolean {
   return db.get("SELECT 1 FROM pragma_table_info(?) WHERE name = ?", table, column) !== undefined;
 }

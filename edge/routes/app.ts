@@ -3,7 +3,6 @@ import type { Context, MiddlewareHandler } from "hono";
 import { newId } from "../../shared/api/ids.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { LIMITS } from "../../shared/limits.ts";
-import { drain } from "../blobs/drain.ts";
 import type { Allowance } from "../objects/rate-limit.ts";
 import { adminModels } from "./admin-models.ts";
 import { adminTenants } from "./admin-tenants.ts";
@@ -35,10 +34,13 @@ import { labelingPage } from "./labeling-page.ts";
 import { countRequest } from "./metrics.ts";
 import { models } from "./models.ts";
 import { peft } from "./peft.ts";
+import { plainBody } from "./plain-body.ts";
 import { preferences } from "./preferences.ts";
+import { type DrainLimits, replyFirst } from "./reply-first.ts";
 import { responses } from "./responses.ts";
 import { rewards } from "./rewards.ts";
 import { subApp } from "./route.ts";
+import { safeHeaders } from "./safe-headers.ts";
 import { service } from "./service.ts";
 import { steeringPresets } from "./steering-presets.ts";
 import { steeringScorers } from "./steering-scorers.ts";
@@ -55,7 +57,7 @@ import { usage } from "./usage.ts";
 /** The whole HTTP API: one sub-app per resource. */
 export function createApp(): OpenAPIHono<AppEnv> {
   const app = subApp();
-  app.use("*", everyReply, cors, knownMethods(app));
+  app.use("*", everyReply, safeHeaders, cors, knownMethods(app), plainBody);
   app.route("/", service);
   app.route("/v1/files", files);
   app.route("/v1/fine_tuning/jobs", jobs);
@@ -110,12 +112,14 @@ export function createApp(): OpenAPIHono<AppEnv> {
 }
 
 /**
- * How many bytes a client may still send after the reply: few without a key; with one, as many as an upload may have.
+ * What a client may still send beside the reply: little without a key; with one, as much as an upload may have.
  */
-function drainLimit(c: Context<AppEnv>): number {
-  if (c.var.trusted === true) return Number.POSITIVE_INFINITY;
-  return c.var.caller === undefined ? 4 * LIMITS.jsonBody : 2 * LIMITS.file;
+function drainLimits(c: Context<AppEnv>): DrainLimits {
+  if (c.var.trusted === true) return { bytes: Number.POSITIVE_INFINITY, ms: DRAIN_MS };
+  return { bytes: c.var.caller === undefined ? 4 * LIMITS.jsonBody : 2 * LIMITS.file, ms: DRAIN_MS };
 }
+
+const DRAIN_MS = 30_000;
 
 /** Headers of every reply, errors included. */
 const everyReply: MiddlewareHandler<AppEnv> = async (c, next) => {
@@ -125,7 +129,8 @@ const everyReply: MiddlewareHandler<AppEnv> = async (c, next) => {
   );
   const started = Date.now();
   await next();
-  await drain(c.req.raw.body, drainLimit(c));
+  const reply = await replyFirst(c.res, c.req.raw.body, drainLimits(c));
+  if (reply !== c.res) c.res = reply;
   c.res.headers.set("x-request-id", c.var.requestId);
   c.res.headers.set("openai-processing-ms", String(Date.now() - started));
   const { allowances } = c.var;

@@ -1,7 +1,9 @@
 import { createRoute } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { Delta } from "../../shared/api/models.ts";
+import type { CanonicalDelta } from "../../shared/delta/canonical.ts";
 import type { Manifest } from "../../shared/delta/manifest.ts";
+import { SERVING_FILE } from "../../shared/delta/serving-file.ts";
 import { checkSteering } from "../../shared/delta/steering.ts";
 import { sumDeltas } from "../../shared/delta/sum.ts";
 import { TrimtabError } from "../../shared/errors.ts";
@@ -19,7 +21,8 @@ import { type ReceivedArchive, receiveArchive } from "../blobs/receive-archive.t
 import { heapLimitBytes } from "../env.ts";
 import type { ReadyBase } from "../objects/dispatcher/base-rows.ts";
 import { dispatcherObject } from "../objects/remote.ts";
-import { beyondLimits, demandOf, type ServingLimits, servingLimits } from "../serving/limits.ts";
+import { servingLimits } from "../serving/limits.ts";
+import { requireRoom, requireServable } from "../serving/servable.ts";
 import type { AppEnv } from "./app-env.ts";
 import { tenantAuth } from "./auth.ts";
 import { namedBase } from "./named-base.ts";
@@ -53,6 +56,10 @@ deltasUpload.use("*", tenantAuth());
 deltasUpload.openapi(upload, async (c) => {
   const tenant = c.var.caller.object;
   const boundary = formBoundary(c.req.header("content-type"), "`file` and `model`");
+  if (Number(c.req.header("content-length") ?? 0) > LIMITS.deltaUpload + LIMITS.multipartOverhead) {
+    const message = `The archive is larger than ${LIMITS.deltaUpload} bytes. Send less: \`merge_and_unload\` makes a base of it.`;
+    throw new TrimtabError("payload_too_large", message, { param: "file" });
+  }
   const { body } = c.req.raw;
   if (body === null)
     throw new TrimtabError("invalid_request", "The body is empty. Send a form with `file` and `model`.");
@@ -89,7 +96,6 @@ async function deltaFiles(
     } = await readAdapterParts(files, target, ADAPTER_FORMATS);
     for (const adapter of adapters) await requireOwnBase(c, adapter, base);
     if (manifest?.steering !== undefined) checkSteering(manifest.steering, target.config);
-    requireServable({ adapters, scorer }, servingLimits(target.config, heapLimitBytes(c.env)));
     const provenance: Provenance = {
       base_model: base.id,
       base_digest: base.digest,
@@ -100,7 +106,10 @@ async function deltaFiles(
       ...(manifest === undefined ? {} : beyondFolders(manifest)),
       created_at: manifest?.created_at ?? Math.floor(Date.now() / 1000),
     };
+    const limits = servingLimits(target.config, heapLimitBytes(c.env));
+    requireServable(servedForm({ adapters, scorer }), limits);
     const written = await writeDeltaFolder(adapters, provenance, scorer);
+    requireRoom(written.get(SERVING_FILE)?.length ?? 0, limits);
     return { files: written, ignoredFiles };
   } catch (error) {
     if (!(error instanceof TrimtabError) || error.param !== undefined) throw error;
@@ -108,18 +117,10 @@ async function deltaFiles(
   }
 }
 
-/** Throws `invalid_delta` for an adapter that no request could use. */
-function requireServable(
-  { adapters, scorer }: Pick<UploadedParts, "adapters" | "scorer">,
-  limits: ServingLimits,
-): void {
+/** What requests are served of an upload. */
+function servedForm({ adapters, scorer }: Pick<UploadedParts, "adapters" | "scorer">): CanonicalDelta {
   const delta = sumDeltas(adapters.map((adapter) => ({ delta: adapter.delta, weight: 1 })));
-  const beyond = beyondLimits(demandOf(scorer === undefined ? delta : { ...delta, scorer }), limits);
-  if (beyond === undefined) return;
-  throw new TrimtabError(
-    "invalid_delta",
-    `the adapter has ${beyond.has}, but the most that is served on this model is ${beyond.most}; train a smaller one, or upload the merged model as a base`,
-  );
+  return scorer === undefined ? delta : { ...delta, scorer };
 }
 
 /**

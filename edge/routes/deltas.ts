@@ -3,7 +3,7 @@ import { z } from "zod";
 import { Deleted } from "../../shared/api/lists.ts";
 import { Delta, DeltaList, DeltaListQuery } from "../../shared/api/models.ts";
 import { SERVING_FILE } from "../../shared/delta/serving-file.ts";
-import { tarEnd, tarEntry } from "../../shared/formats/tar.ts";
+import { tarEnd, tarEntry, tarEntryBytes } from "../../shared/formats/tar.ts";
 import { FolderReader } from "../blobs/folder-reader.ts";
 import type { StoredFolder } from "../blobs/stored-folder.ts";
 import { tenantAuth } from "./auth.ts";
@@ -76,8 +76,9 @@ deltas.openapi(content, async (c) => {
 /** The folder without its serving form, file by file; each file is checked before any of it is sent. */
 function archive(reader: FolderReader, folder: StoredFolder): ReadableStream<Uint8Array> {
   const files = folder.files.filter(({ name }) => name !== SERVING_FILE);
+  const bytes = files.reduce((sum, file) => sum + tarEntryBytes(file.bytes), tarEnd().length);
   let next = 0;
-  return new ReadableStream({
+  const pieces = new ReadableStream<Uint8Array>({
     async pull(controller) {
       const file = files[next++];
       if (file === undefined) {
@@ -90,4 +91,6 @@ function archive(reader: FolderReader, folder: StoredFolder): ReadableStream<Uin
       for (const chunk of [header, bytes, padding]) if (chunk.length > 0) controller.enqueue(chunk);
     },
   });
+  // A reply that has a length does not look whole when it breaks off.
+  return pieces.pipeThrough(new FixedLengthStream(bytes));
 }

@@ -5,7 +5,7 @@ import { EditFact } from "../../shared/edits/fact.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import type { BlobSource } from "../blobs/blob-source.ts";
 import { storeDataset } from "../blobs/receive-dataset.ts";
-import { verifiedStream } from "../blobs/verified-stream.ts";
+import { verifiedBlob } from "../blobs/verified-stream.ts";
 import type { Remote } from "../objects/rpc.ts";
 import type { StoredFacts } from "../objects/tenant/edits/edit-jobs.ts";
 import type { Tenant } from "../objects/tenant.ts";
@@ -41,10 +41,8 @@ async function* lines(facts: readonly unknown[]): AsyncGenerator<Uint8Array> {
 }
 
 /** The text of a file that the tenant has. Throws `corrupt_blob` where its bytes are missing or changed. */
-export async function storedText(bucket: R2Bucket, { key, sha256 }: BlobSource): Promise<string> {
-  const object = await bucket.get(key);
-  if (object === null) throw new TrimtabError("corrupt_blob", "The file's bytes are missing from the store.");
-  return new Response(verifiedStream(object.body, sha256)).text();
+export async function storedText(bucket: R2Bucket, source: BlobSource): Promise<string> {
+  return new Response(await verifiedBlob(bucket, source)).text();
 }
 
 /** The records of a file of lines. */

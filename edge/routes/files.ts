@@ -8,7 +8,7 @@ import { LIMITS } from "../../shared/limits.ts";
 import { attachment } from "../blobs/disposition.ts";
 import { formBoundary } from "../blobs/multipart.ts";
 import { receiveDataset } from "../blobs/receive-dataset.ts";
-import { verifiedStream } from "../blobs/verified-stream.ts";
+import { verifiedBlob } from "../blobs/verified-stream.ts";
 import { Pace } from "../pace/pace.ts";
 import { tenantAuth } from "./auth.ts";
 import { bytesReply, replies, streamedRequest, subApp, TENANT_SECURITY } from "./route.ts";
@@ -130,9 +130,7 @@ files.openapi(get, async (c) => c.json(await c.var.caller.object.files.get(c.req
 
 files.openapi(content, async (c) => {
   const source = await c.var.caller.object.files.source(c.req.valid("param").file_id);
-  const object = await c.env.BLOBS.get(source.key);
-  if (object === null) throw new TrimtabError("corrupt_blob", "The file's bytes are missing from the store.");
-  return new Response(verifiedStream(object.body, source.sha256), {
+  return new Response(await verifiedBlob(c.env.BLOBS, source), {
     headers: {
       "content-type": "application/octet-stream",
       "content-disposition": attachment(source.filename),

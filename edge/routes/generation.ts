@@ -36,11 +36,13 @@ export interface Generation extends BegunGeneration {
 export async function generate(c: Context<AppEnv>, request: GenerationRequest): Promise<Generation> {
   const { model: name, deltas, steering } = request;
   const found = await c.var.caller.object.models.resolve({ name, deltas, steering });
-  return generateWith(c, found, { ...request, signal: c.req.raw.signal });
+  return generateWith(c, found, { ...request, name, signal: c.req.raw.signal });
 }
 
 export interface ResolvedRequest
   extends Pick<GenerationRequest, "prompt" | "sampling" | "ofPrompts" | "traced" | "format"> {
+  /** The model's, as the tenant wrote it. */
+  readonly name?: string;
   /** Ends the generation. */
   readonly signal: AbortSignal;
 }
@@ -49,7 +51,7 @@ export interface ResolvedRequest
 export async function generateWith(
   c: Context<AppEnv>,
   { model, steering }: FoundModel,
-  { prompt, sampling, ofPrompts, traced, format, signal }: ResolvedRequest,
+  { name, prompt, sampling, ofPrompts, traced, format, signal }: ResolvedRequest,
 ): Promise<Generation> {
   const { caller, requestId } = c.var;
   if (steering !== null) requireNoScores({ sampling, ofPrompts });
@@ -59,6 +61,7 @@ export async function generateWith(
     model,
     prompt,
     sampling,
+    ...(name === undefined ? {} : { name }),
     ...(ofPrompts === undefined ? {} : { ofPrompts }),
     ...(steering === null ? {} : { steering: steering.resolved }),
     ...(traced === undefined ? {} : { traced }),

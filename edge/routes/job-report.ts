@@ -10,7 +10,7 @@ import { TrimtabError } from "../../shared/errors.ts";
 import { evalsPage, withEvals } from "../../shared/report/job-evals.ts";
 import { REPORT_POLICY } from "../../shared/report/page.ts";
 import type { BlobSource } from "../blobs/blob-source.ts";
-import { verifiedStream } from "../blobs/verified-stream.ts";
+import { verifiedBlob } from "../blobs/verified-stream.ts";
 import { tenantAuth } from "./auth.ts";
 import { subApp, TENANT_SECURITY } from "./route.ts";
 
@@ -63,14 +63,8 @@ jobReport.openapi(get, async (c) => {
   if (evals !== undefined)
     return reply(await reportWithEvals(c.env.BLOBS, { source, job, evals, isPage }), isPage) as never;
   if (source === null) throw noReport(job);
-  return reply(await stored(c.env.BLOBS, source), isPage) as never;
+  return reply(await verifiedBlob(c.env.BLOBS, source), isPage) as never;
 });
-
-async function stored(bucket: R2Bucket, source: BlobSource): Promise<ReadableStream> {
-  const object = await bucket.get(source.key);
-  if (object === null) throw new TrimtabError("corrupt_blob", "The report's bytes are missing from the store.");
-  return verifiedStream(object.body, source.sha256);
-}
 
 interface MeasuredReport {
   /** null of a job whose type makes no report. */
@@ -82,7 +76,7 @@ interface MeasuredReport {
 
 /** A job's report with what evals have measured, which may end before the report is made, and after. */
 async function reportWithEvals(bucket: R2Bucket, { source, job, evals, isPage }: MeasuredReport): Promise<string> {
-  const text = source === null ? null : await new Response(await stored(bucket, source)).text();
+  const text = source === null ? null : await new Response(await verifiedBlob(bucket, source)).text();
   if (isPage) return text === null ? evalsPage(job, evals) : withEvals(text, evals);
   return JSON.stringify({ ...(text === null ? { object: "fine_tuning.job.report" } : JSON.parse(text)), evals });
 }

@@ -23,6 +23,7 @@ import { Deleted } from "../../shared/api/lists.ts";
 import type { JudgedTexts } from "../../shared/feedback/lines.ts";
 import { judgedTask } from "../../shared/labeling/judged.ts";
 import { DEFAULTS } from "../../shared/limits.ts";
+import { lineStream } from "../blobs/line-stream.ts";
 import type { AppEnv } from "./app-env.ts";
 import { tenantAuth } from "./auth.ts";
 import { ExportCounts, exportPreferences, linesOf } from "./export-preferences.ts";
@@ -248,15 +249,7 @@ labeling.openapi(exportFile, (c) => {
 labeling.openapi(exportLines, async (c) => {
   const asked = c.req.valid("query");
   const lines = linesOf(await judgedTexts(c, c.req.valid("param").project_id, asked), new ExportCounts(asked.format));
-  const body = new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      const { done, value } = await lines.next();
-      if (done) controller.close();
-      else controller.enqueue(value);
-    },
-    cancel: async () => void (await lines.return()),
-  });
-  return new Response(body, { headers: { "content-type": "application/jsonl; charset=utf-8" } }) as never;
+  return new Response(lineStream(lines), { headers: { "content-type": "application/jsonl; charset=utf-8" } }) as never;
 });
 
 async function judgedTexts(

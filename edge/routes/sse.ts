@@ -1,4 +1,5 @@
 /** Server-sent events, as OpenAI's SDKs read them. */
+import { errorResponse } from "../../shared/api/errors.ts";
 import { randomText } from "../../shared/api/ids.ts";
 
 export function sseData(value: unknown): string {
@@ -30,9 +31,14 @@ export function sseResponse(lines: AsyncGenerator<string, void>, onCancel: () =>
   const body = new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
-        const { done, value } = await lines.next();
-        if (done) controller.close();
-        else controller.enqueue(encoder.encode(value));
+        const next = await lines.next().catch((error: unknown) => ({ error }));
+        if ("error" in next) {
+          // workerd ends the reply of a stream that fails like any other.
+          console.error("a stream of events broke off", next.error);
+          controller.enqueue(encoder.encode(sseData(errorResponse(next.error))));
+          controller.close();
+        } else if (next.done) controller.close();
+        else controller.enqueue(encoder.encode(next.value));
       },
       async cancel() {
         onCancel();

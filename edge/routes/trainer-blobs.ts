@@ -12,7 +12,7 @@ import { LIMITS } from "../../shared/limits.ts";
 import type { BlobSource } from "../blobs/blob-source.ts";
 import { keptDataset } from "../blobs/kept-dataset.ts";
 import { storeBody } from "../blobs/store-body.ts";
-import { verifiedStream } from "../blobs/verified-stream.ts";
+import { verifiedBlob } from "../blobs/verified-stream.ts";
 import { dispatcherObject, tenantObject } from "../objects/remote.ts";
 import type { SourceName } from "../objects/tenant/sources.ts";
 import type { AppEnv } from "./app-env.ts";
@@ -190,9 +190,7 @@ async function read(c: Context<AppEnv>, { tenant, hold }: HeldJob, name: SourceN
 }
 
 async function send(c: Context<AppEnv>, source: BlobSource): Promise<Response> {
-  const object = await c.env.BLOBS.get(source.key);
-  if (object === null) throw new TrimtabError("corrupt_blob", "The bytes are missing from the store.");
-  return new Response(verifiedStream(object.body, source.sha256), {
+  return new Response(await verifiedBlob(c.env.BLOBS, source), {
     headers: { "content-type": "application/octet-stream", [TRAINER_HEADERS.sha256]: source.sha256 },
   });
 }

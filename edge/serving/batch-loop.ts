@@ -353,7 +353,7 @@ export class BatchLoop {
       const sample = samples[i]!;
       if ("error" in sample) this.#end(open, sample.error);
       else if ("waits" in sample) this.#wait(open, sample.waits);
-      else return this.#accept(open, sample);
+      else return this.#acceptOrEnd(open, sample);
       return false;
     });
     for (const open of sound) if (open.generation.beams !== undefined && this.#stepBeams(open)) finished.push(open);
@@ -399,6 +399,17 @@ export class BatchLoop {
       },
       (error: unknown) => this.#end(open, asTrimtabError(error)),
     );
+  }
+
+  /** Whether the token ends the text. What cannot be read of it ends its own request alone. */
+  #acceptOrEnd(open: OpenGeneration, sample: Sample): boolean {
+    try {
+      return this.#accept(open, sample);
+    } catch (error) {
+      if (!(error instanceof TrimtabError) || error.code === "internal_error") throw error;
+      this.#end(open, error);
+      return false;
+    }
   }
 
   /** Whether the token ends the text. */

@@ -9,6 +9,7 @@ import { candidateScorer } from "./candidate-scorer.ts";
 import { type Choice, choicePlans, startOf } from "./choices.ts";
 import { conditionOf } from "./conditional-deltas.ts";
 import type { BatchRequest, RequestEnd } from "./generation.ts";
+import { explainNonFinite } from "./not-finite.ts";
 import { acquireOnAllBases } from "./other-bases.ts";
 import { encodePrompts } from "./prompt.ts";
 import { PromptReport, type PromptReportOptions } from "./prompt-report.ts";
@@ -96,6 +97,8 @@ export async function generate(model: ServedModel, request: GenerateRequest, con
       cachedTokens,
       ...(steering === undefined ? {} : { steeringTokens }),
     });
+  } catch (error) {
+    throw explainNonFinite(error, request, deltaId);
   } finally {
     ending.abort();
     models.release();

@@ -138,6 +138,8 @@ export interface GenerateRequest {
   readonly requestId: string;
   readonly tenant: string;
   readonly model: ResolvedModel;
+  /** The model's name as the tenant wrote it, for what is said of it. */
+  readonly name?: string;
   readonly prompt: GeneratePrompt;
   readonly sampling: Sampling;
   /** Absent: nothing is said of the prompts. */

@@ -1,5 +1,7 @@
 /** Source files without a twin test, each with the reason. Files with logic do not belong here. */
 export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
+  "shared/security-headers.ts": "names and values: tests/edge/routes/safe-headers.test.ts reads them on replies",
+  "infra/start/front/": "one server in parts: tests/infra/start/front/front.test.ts drives all of it over sockets",
   "shared/api/admin.ts": "schemas: tests/edge/routes/admin-*.test.ts send valid and invalid requests",
   "shared/api/aliases.ts": "schemas: tests/edge/routes/aliases.test.ts sends valid and invalid requests",
   "shared/api/checkpoint-permissions.ts":
@@ -46,6 +48,8 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "shared/api/measured-lines.ts": "a list of names",
   "edge/routes/label-agreement.ts":
     "tests/edge/routes/labeling.test.ts measures agreement, of few labels and of too many",
+  "edge/objects/tenant/job-notices.ts":
+    "tests/simulation/simulate.test.ts runs it under lost calls and crashes, and shows what breaks without each part",
   "edge/objects/tenant/label-judge-rows.ts": "tests/edge/routes/labeling.test.ts has a model judge, and one that fails",
   "shared/api/datasets.ts": "schemas: tests/edge/routes/datasets.test.ts sends valid and invalid requests",
   "edge/routes/dataset-sources.ts":

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
 import { readBundle } from "./bundle-worker.ts";
 import { HOST } from "./free-port.ts";
+import { type Front, startFront } from "./front/front.ts";
 import { scorerNetwork } from "./scorer-network.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
@@ -26,8 +27,8 @@ async function main(state: string, host: string, port: number): Promise<void> {
       modules: [{ type: "ESModule", path: script }, ...wasm.map((path) => ({ type: "CompiledWasm" as const, path }))],
       bindings: variables(),
       serviceBindings: { SCORER_NETWORK: scorerNetwork(process.env.SCORER_ALLOW) },
-      host,
-      port,
+      host: HOST,
+      port: 0,
       cf: false,
       log: new Log(LogLevel.WARN),
       logRequests: false,
@@ -35,12 +36,16 @@ async function main(state: string, host: string, port: number): Promise<void> {
       resourcePersistencePath: join(state, "storage"),
     }),
   );
+  let front: Front | undefined;
   const stop = (): void => {
+    void front?.close();
     void miniflare.dispose().finally(() => process.exit(0));
   };
   process.once("SIGTERM", stop);
   process.once("SIGINT", stop);
-  await miniflare.ready;
+  // A workerd that is started again after a crash listens on the same port.
+  const worker = await miniflare.ready;
+  front = await startFront({ host, port, worker: { host: worker.hostname, port: Number(worker.port) } });
 }
 
 function variables(): Record<string, string> {

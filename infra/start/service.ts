@@ -9,6 +9,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import type { Writable } from "node:stream";
+import { type LogLimits, rotateLog } from "./rotating-log.ts";
 
 export interface ServiceOptions {
   readonly name: string;
@@ -16,8 +17,9 @@ export interface ServiceOptions {
   readonly command: readonly [string, ...string[]];
   readonly cwd: string;
   readonly env: NodeJS.ProcessEnv;
-  /** Both outputs are appended to this file. */
+  /** Both outputs are appended to this file, which is rotated by its size. */
   readonly logFile: string;
+  readonly logLimits?: LogLimits;
   /** Milliseconds: the first pause, the longest pause, and the run time after which the pause resets. */
   readonly pauses?: { readonly first: number; readonly longest: number; readonly healthy: number };
   /** Called whenever the process exits by itself. */
@@ -26,6 +28,7 @@ export interface ServiceOptions {
 
 const PAUSES = { first: 250, longest: 30_000, healthy: 30_000 };
 const GRACE_MS = 8_000;
+const ROTATE_EVERY_MS = 1_000;
 
 /**
  * Reads the id of the process, which is also its group's, and waits for the pipe to close. Then it sends SIGTERM, waits up to eight
@@ -46,9 +49,10 @@ kill -s KILL -- "-$pid" 2>/dev/null`;
 
 /**
  * Becomes the program once its file descriptor 3 says so, which is after its id was written to the watchdog's pipe, if there is a
- * watchdog. If this process is killed before that, the descriptor closes and the program never starts.
+ * watchdog. If this process is killed before that, the descriptor closes and the program never starts. The files that it makes are
+ * its user's alone.
  */
-const GATE = 'read -r open <&3 || exit 0; exec 3<&-; exec "$@"';
+const GATE = 'umask 077; read -r open <&3 || exit 0; exec 3<&-; exec "$@"';
 
 export class Service {
   readonly #options: ServiceOptions;
@@ -58,6 +62,7 @@ export class Service {
   #timer: NodeJS.Timeout | undefined;
   #pause: number;
   #stopping = false;
+  readonly #rotating: NodeJS.Timeout;
 
   /** Starts the process. */
   constructor(options: ServiceOptions) {
@@ -65,6 +70,8 @@ export class Service {
     this.#pauses = options.pauses ?? PAUSES;
     this.#pause = this.#pauses.first;
     this.#start();
+    this.#rotating = setInterval(() => rotateLog(options.logFile, options.logLimits), ROTATE_EVERY_MS);
+    this.#rotating.unref();
   }
 
   /** Id of the running process and its group; undefined during a pause. */
@@ -80,6 +87,7 @@ export class Service {
   /** Sends SIGTERM, kills the group when the process exits or after eight seconds, and resolves when it is gone. */
   async stop(): Promise<void> {
     this.#stopping = true;
+    clearInterval(this.#rotating);
     clearTimeout(this.#timer);
     const timer = setTimeout(() => this.kill(), GRACE_MS);
     this.#child?.kill("SIGTERM");
@@ -90,7 +98,7 @@ export class Service {
   #start(): void {
     const { command, cwd, env, logFile } = this.#options;
     const [program, ...args] = command;
-    const log = openSync(logFile, "a");
+    const log = openSync(logFile, "a", 0o600);
     const watchdog = startWatchdog();
     const gated = ["-c", GATE, "trimtab-gate", program, ...args];
     const child = spawn("sh", gated, { cwd, env, stdio: ["ignore", log, log, "pipe"], detached: true });

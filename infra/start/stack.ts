@@ -47,6 +47,7 @@ export async function startStack({ state, port, address = listenAddress(HOST), l
   requireSpace(state.path);
   const unlock = state.lock();
   log(folderLine(state));
+  if (state.notice !== undefined) log(state.notice);
   const services: Service[] = [];
   let watch: NodeJS.Timeout | undefined;
   const stop = async (): Promise<void> => {

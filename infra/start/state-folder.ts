@@ -2,9 +2,11 @@
 import { randomBytes } from "node:crypto";
 import {
   accessSync,
+  chmodSync,
   constants,
   existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -18,7 +20,6 @@ import { TrimtabError } from "../../shared/errors.ts";
 export const DEFAULT_STATE = join(import.meta.dirname, "../../.trimtab");
 
 const SECRETS = "secrets.json";
-const LARGEST_LOG = 8 << 20;
 
 /** Bump on every incompatible change to the tables or the stored delta files; there is no migration. */
 const FORMAT = 2;
@@ -40,10 +41,38 @@ function createFolder(path: string): void {
   mkdirSync(path);
 }
 
+/** For its owner alone: tenants' data, logs, and secrets are in it. */
+const PRIVATE = 0o700;
+const OF_OTHERS = 0o077;
+const STICKY = 0o1000;
+
+/**
+ * Takes a folder's permissions from other users. A folder with other things in it is left alone, because they may be other people's;
+ * the folders that the stack makes inside it are private all the same.
+ */
+function keepPrivate(path: string, { isOurs }: { readonly isOurs: boolean }): string | undefined {
+  // Windows has no such permissions.
+  if (process.platform === "win32") return undefined;
+  const { mode } = statSync(path);
+  if ((mode & OF_OTHERS) === 0) return undefined;
+  const isShared = (mode & STICKY) !== 0 || (!isOurs && readdirSync(path).length > 0);
+  if (!isShared) {
+    try {
+      chmodSync(path, PRIVATE);
+      return isOurs ? `Other users of this machine could read ${path}. They no longer can.` : undefined;
+    } catch {
+      // The folder belongs to somebody else.
+    }
+  }
+  return `Other users of this machine can look into ${path}. Set TRIMTAB_STATE to a folder of its own.`;
+}
+
 export class StateFolder {
   readonly path: string;
   /** Whether no stack has used the folder before: its secrets and its data start from nothing. */
   readonly isNew: boolean;
+  /** What was done about other users who could read the folder, or has to be; undefined where none could. */
+  readonly notice: string | undefined;
 
   /**
    * Creates the folder if it is missing.
@@ -59,6 +88,7 @@ export class StateFolder {
       throw unusable(this.path, cause as NodeJS.ErrnoException);
     }
     this.isNew = !existsSync(this.file(SECRETS));
+    this.notice = keepPrivate(this.path, { isOurs: !this.isNew });
   }
 
   /**
@@ -81,15 +111,13 @@ export class StateFolder {
 
   folder(name: string): string {
     const folder = join(this.path, name);
-    mkdirSync(folder, { recursive: true });
+    mkdirSync(folder, { recursive: true, mode: PRIVATE });
     return folder;
   }
 
-  /** Path of a process's log. A log that has grown too large is renamed to `.old`, replacing the previous one. */
+  /** Path of a process's log. */
   logFile(name: string): string {
-    const file = join(this.folder("logs"), `${name}.log`);
-    if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) > LARGEST_LOG) renameSync(file, `${file}.old`);
-    return file;
+    return join(this.folder("logs"), `${name}.log`);
   }
 
   /** The tokens of this folder's server: generated on the first call, and the same from then on. */

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { ERROR_CODES, type ErrorCode, TrimtabError } from "../errors.ts";
 
 export interface HttpError {
-  readonly status: 400 | 401 | 403 | 404 | 405 | 409 | 413 | 422 | 424 | 429 | 500 | 503;
+  readonly status: 400 | 401 | 403 | 404 | 405 | 408 | 409 | 413 | 422 | 424 | 429 | 500 | 503;
   readonly type: string;
 }
 
@@ -29,6 +29,7 @@ export const HTTP_ERRORS: Readonly<Record<ErrorCode, HttpError>> = {
   idempotency_mismatch: invalid(422),
   stale_lease: { status: 409, type: "conflict_error" },
   payload_too_large: invalid(413),
+  request_timeout: invalid(408),
   unsupported_parameter: invalid(400),
   context_length_exceeded: invalid(400),
   rate_limit_exceeded: { status: 429, type: "rate_limit_error" },
@@ -36,7 +37,8 @@ export const HTTP_ERRORS: Readonly<Record<ErrorCode, HttpError>> = {
   executor_missing: invalid(400),
   // Sent again, the request would pay for its tokens again, and the tenant's own server would still be as it is.
   scorer_failed: { status: 424, type: "external_connector_error" },
-  non_finite: server(500),
+  // Of a model, a delta or a request of the tenant's own: sent again, it would come to the same.
+  non_finite: invalid(400),
   corrupt_blob: server(500),
   cancelled: { status: 409, type: "conflict_error" },
   internal_error: server(500),

@@ -50,5 +50,8 @@ export function tarEntry(
   return { header, padding: new Uint8Array((BLOCK - (byteLength % BLOCK)) % BLOCK) };
 }
 
+/** How many bytes a file takes in an archive, with its header and padding. */
+export const tarEntryBytes = (byteLength: number): number => BLOCK * (1 + Math.ceil(byteLength / BLOCK));
+
 /** The end marker of an archive. */
 export const tarEnd = (): Uint8Array => new Uint8Array(2 * BLOCK);

@@ -5,6 +5,7 @@
  */
 
 import { type CanonicalDelta, changesNothing } from "../delta/canonical.ts";
+import { magnitude } from "../delta/magnitude.ts";
 import { encodeManifest, MANIFEST_FILE, type Manifest } from "../delta/manifest.ts";
 import { SCORER_MODES, type Scorer } from "../delta/scorer.ts";
 import { encodeScorer, SCORER_FILE, scorerTensors } from "../delta/scorer-file.ts";
@@ -26,9 +27,13 @@ export interface Provenance
 /** What the manifest calls the method that made a scorer. */
 const SCORER_METHOD = "scorer";
 
+/** Norms square what a layer gives: the squares of larger numbers are no 32-bit floats. Adapters that work stay below 10⁴. */
+const LARGEST = 2 ** 60;
+
 /**
  * The files of a delta. There may be no adapter if there is a scorer. Equal adapters and provenance give equal bytes.
- * Throws `invalid_delta` when the adapters would change nothing, cannot be combined, or overflow float32.
+ * Throws `invalid_delta` when the adapters would change nothing, cannot be combined, or overflow float32, by
+ * themselves or in any model.
  */
 export async function writeDeltaFolder(
   adapters: readonly Adapter[],
@@ -48,6 +53,13 @@ export async function writeDeltaFolder(
     throw new TrimtabError(
       "invalid_delta",
       `the adapter's numbers are too large: multiplied by its scale, ${overflowed[0]} overflows 32-bit floats`,
+    );
+  }
+  const found = magnitude(delta);
+  if (found > LARGEST) {
+    throw new TrimtabError(
+      "invalid_delta",
+      `the adapter's values, or the products of its factors, reach ${found.toPrecision(2)}, at which a model's numbers overflow 32-bit floats; its training has diverged: train it again with a lower learning rate`,
     );
   }
   const serving = encodeCanonical(delta);

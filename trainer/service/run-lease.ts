@@ -206,6 +206,13 @@ async function runOnBase(
   stop.addEventListener("abort", () => {
     if (leaves()) questions.abort(stop.reason);
   });
+  /** Stores the state after everything that was reported of its steps: whoever goes on from it does not report them again. */
+  async function keepState(step: number, state: Progress["state"]): Promise<void> {
+    await policy.timed(async () => {
+      await events.flush();
+      await client.saveCheckpoint(step, state());
+    });
+  }
   async function afterStep({ step, totalSteps, trainedTokens, state }: Progress): Promise<void> {
     const perStep = (now() - started.at) / (step - started.step);
     heartbeats.report({
@@ -217,14 +224,12 @@ async function runOnBase(
     stepped = true;
     await yieldToEventLoop();
     if (step === lease.pause_at && step < totalSteps) {
-      // What was measured must have arrived before the state does: the next trainer would not measure it again.
-      await events.flush();
-      await policy.timed(() => client.saveCheckpoint(step, state()));
+      await keepState(step, state);
       throw new AtRung();
     }
     const reason = stop.reason as StopReason | undefined;
     const keep = reason === "paused" || reason === "shutdown" || (reason === undefined && policy.due(step));
-    if (keep) await policy.timed(() => client.saveCheckpoint(step, state()));
+    if (keep) await keepState(step, state);
     stop.throwIfAborted();
   }
 

@@ -1,3 +1,4 @@
+import type { JobStatus } from "../../../shared/api/jobs.ts";
 import type { Lease, LeaseRequest } from "../../../shared/api/trainer.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import { DEFAULTS } from "../../../shared/limits.ts";
@@ -5,15 +6,15 @@ import { objectModule } from "../module.ts";
 import { type Remote, remote, stubOf } from "../rpc.ts";
 import type { BegunLease } from "../tenant/holds.ts";
 import type { Tenant } from "../tenant.ts";
+import { noteEnded } from "./notices.ts";
 import {
-  forgetPaused,
   isExhausted,
   isLapsed,
   lapsedLeases,
   nextLapse,
   postponeLapse,
   type QueueRow,
-  removeJob,
+  removeLeased,
   requeue,
   takeJob,
 } from "./queue-rows.ts";
@@ -43,12 +44,20 @@ export const leases = objectModule({
       }
     };
 
+    /** Removes a job for which its tenant needs no trainer: it has ended in some way, is paused (null), or does not exist. */
+    const remove = (row: QueueRow, ended: JobStatus | "unknown" | null): void =>
+      db.transaction(() => {
+        const removed = removeLeased(db, row, { mayComeBack: ended === null });
+        if (removed && ended !== null && ended !== "unknown") {
+          noteEnded(db, row.job, { version: row.version, ended }, now());
+        }
+      });
+
     const settleLapse = async (row: QueueRow): Promise<void> => {
       const { job, fence, tenant, attempts } = row;
       try {
         if (isExhausted(row)) {
-          const ended = await leasesOf(tenant).giveUp({ job, fence }, attempts);
-          removeJob(db, job, ended, fence);
+          remove(row, await leasesOf(tenant).giveUp({ job, fence }, attempts));
           return;
         }
         requeue(db, row);
@@ -56,8 +65,7 @@ export const leases = objectModule({
       } catch (error) {
         if (error instanceof TrimtabError && error.code === "not_found") {
           // The tenant is gone, and its job with it.
-          removeJob(db, job, null, fence);
-          forgetPaused(db, job);
+          removeLeased(db, row, { mayComeBack: false });
           return;
         }
         console.error(`the lapsed lease of ${job} could not be settled`, error);
@@ -77,7 +85,7 @@ export const leases = objectModule({
             if (row === undefined) return null;
             const begun = await begin(row);
             if (begun?.lease != null) return begun.lease;
-            if (begun !== undefined) removeJob(db, row.job, begun.ended, row.fence);
+            if (begun !== undefined) remove(row, begun.ended);
           }
         },
       },

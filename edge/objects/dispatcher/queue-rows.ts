@@ -3,10 +3,9 @@
  * newest fence, makes sure that a job is published only once.
  */
 
-import type { JobStatus } from "../../../shared/api/jobs.ts";
 import { DEFAULT_LANE, LANES, type Lane } from "../../../shared/api/lanes.ts";
 import type { Executor } from "../../../shared/api/methods.ts";
-import { LIMITS } from "../../../shared/limits.ts";
+import { DEFAULTS, LIMITS } from "../../../shared/limits.ts";
 import type { Database } from "../database.ts";
 
 export interface QueuedJob {
@@ -28,21 +27,28 @@ export interface QueueRow extends QueuedJob {
   readonly lease_until: number | null;
   /** Leases since the last new checkpoint. */
   readonly attempts: number;
+  /** The newest notice of the job; see `notices.ts`. */
+  readonly version: number;
 }
 
 /** A trainer that has not asked for work for this long counts as gone. */
 const TRAINER_SEEN_MS = 2 * 60 * 1000;
 
-/** Puts a job in the queue; one that is in it already stays where it is. A job that was paused is so no longer. */
-export function enqueue(db: Database, job: QueuedJob): void {
-  forgetPaused(db, job.job);
+/** Puts a job at the end of the queue. It keeps its newest fence, under which a trainer that still has it may renew its lease. */
+export function insertQueued(
+  db: Database,
+  job: QueuedJob & { readonly version: number; readonly fence: number },
+): void {
   db.run(
-    "INSERT OR IGNORE INTO queue (job, tenant, executor, base, lane, state) VALUES (?, ?, ?, ?, ?, 'queued')",
+    "INSERT INTO queue (job, tenant, executor, base, lane, state, version, fence, lease_seconds) VALUES (?, ?, ?, ?, ?, 'queued', ?, ?, ?)",
     job.job,
     job.tenant,
     job.executor,
     job.base,
     job.lane ?? DEFAULT_LANE,
+    job.version,
+    job.fence,
+    DEFAULTS.leaseSeconds,
   );
 }
 
@@ -69,9 +75,24 @@ export function forgetPaused(db: Database, job: string): boolean {
   return db.change("DELETE FROM paused_jobs WHERE job = ?", job) > 0;
 }
 
-/** Keeps the base of a pipeline as a paused job's is kept. */
-export function keepBase(db: Database, job: string, base: string): void {
-  db.run("INSERT OR IGNORE INTO paused_jobs (job, base, pipeline) VALUES (?, ?, 1)", job, base);
+/** A job outside the queue that needs its base. */
+export interface KeptJob {
+  readonly job: string;
+  readonly tenant: string;
+  readonly base: string;
+  readonly version: number;
+  readonly runsJobs: boolean;
+}
+
+export function keepBase(db: Database, { job, tenant, base, version, runsJobs }: KeptJob): void {
+  db.run(
+    "INSERT OR IGNORE INTO paused_jobs (job, base, tenant, pipeline) VALUES (?, ?, ?, ?)",
+    job,
+    base,
+    tenant,
+    runsJobs ? 1 : 0,
+  );
+  db.run("UPDATE paused_jobs SET version = ? WHERE job = ?", version, job);
 }
 
 export interface Taker {
@@ -164,22 +185,20 @@ export function releaseJob(db: Database, hold: { job: string; fence: number }): 
 }
 
 /**
- * Removes a job from the queue; `ended` counts it once. A job that may come back, which has null there, still holds its
- * base. With a `fence`, removes it only while that is the job's newest: a job that was queued again in the meantime stays.
+ * Removes a job whose tenant has nothing to do for a trainer, while the lease is the job's newest. One that may come back still holds
+ * its base until its tenant says more.
  */
-export function removeJob(db: Database, job: string, ended: JobStatus | null, fence?: number): void {
-  const chosen = [job, fence ?? null] as const;
-  if (ended === null) {
-    db.run(
-      `INSERT OR IGNORE INTO paused_jobs (job, base)
-       SELECT job, base FROM queue WHERE job = ? AND fence = coalesce(?, fence) AND base IS NOT NULL`,
-      ...chosen,
-    );
-  }
-  const queued = db.change("DELETE FROM queue WHERE job = ? AND fence = coalesce(?, fence)", ...chosen) > 0;
-  if (ended === null) return;
-  const paused = fence === undefined && forgetPaused(db, job);
-  if (queued || paused) count(db, `jobs_${ended}`);
+export function removeLeased(db: Database, row: QueueRow, { mayComeBack }: { readonly mayComeBack: boolean }): boolean {
+  const { job, fence, base, tenant, version } = row;
+  const removed = db.change("DELETE FROM queue WHERE job = ? AND fence = ?", job, fence) > 0;
+  if (removed && mayComeBack && base !== null) keepBase(db, { job, tenant, base, version, runsJobs: false });
+  return removed;
+}
+
+/** Forgets every job of a tenant that is gone. */
+export function forgetJobs(db: Database, tenant: string): void {
+  db.run("DELETE FROM queue WHERE tenant = ?", tenant);
+  db.run("DELETE FROM paused_jobs WHERE tenant = ?", tenant);
 }
 
 /** Whether a lease is unchanged and over; its trainer may have renewed it since. */
@@ -188,8 +207,12 @@ export function isLapsed(db: Database, row: QueueRow, now: number): boolean {
   return state === "leased" && fence === row.fence && (until ?? 0) <= now;
 }
 
-/** Leases that have lapsed. */
+/** Leases that have lapsed. One that would last longer than a lease was granted before the clock was put back, and counts from now. */
 export function lapsedLeases(db: Database, now: number): QueueRow[] {
+  db.run(
+    "UPDATE queue SET lease_until = ?1 + 1000 * lease_seconds WHERE state = 'leased' AND lease_until > ?1 + 1000 * lease_seconds",
+    now,
+  );
   return db.all<QueueRow>("SELECT * FROM queue WHERE state = 'leased' AND lease_until <= ? ORDER BY n LIMIT 100", now);
 }
 
@@ -248,12 +271,22 @@ export function queueCounts(db: Database, now: number): QueueCounts {
   };
 }
 
+/** Makes sure that the next fence is above one that a tenant knows. */
+export function raiseFences(db: Database, least: number): void {
+  if (least === 0) return;
+  db.run(
+    "INSERT INTO counters (name, value) VALUES ('fence', ?) ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)",
+    least,
+  );
+}
+
 /** Fences increase across all jobs and are stored before they are issued. */
 function nextFence(db: Database): number {
   count(db, "fence");
   return db.get<{ value: number }>("SELECT value FROM counters WHERE name = 'fence'")?.value ?? 1;
 }
 
-function count(db: Database, name: string): void {
+/** Counts one more of something. */
+export function count(db: Database, name: string): void {
   db.run("INSERT INTO counters (name, value) VALUES (?, 1) ON CONFLICT (name) DO UPDATE SET value = value + 1", name);
 }

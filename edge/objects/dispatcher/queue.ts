@@ -1,17 +1,7 @@
-import type { JobStatus } from "../../../shared/api/jobs.ts";
 import type { Hold } from "../hold.ts";
 import { objectModule } from "../module.ts";
-import {
-  enqueue,
-  extendLease,
-  keepBase,
-  noteProgress,
-  type QueueCounts,
-  type QueuedJob,
-  queueCounts,
-  releaseJob,
-  removeJob,
-} from "./queue-rows.ts";
+import { compare, type JobNotice, notice } from "./notices.ts";
+import { extendLease, noteProgress, type QueueCounts, queueCounts, releaseJob } from "./queue-rows.ts";
 
 /** The queue, as tenants see it. */
 export const queue = objectModule({
@@ -30,16 +20,24 @@ export const queue = objectModule({
     "ALTER TABLE queue ADD COLUMN lane TEXT NOT NULL DEFAULT 'jobs'",
     // The newest lease of each tenant's jobs.
     "CREATE TABLE IF NOT EXISTS lane_turns (tenant TEXT NOT NULL, lane TEXT NOT NULL, fence INTEGER NOT NULL, PRIMARY KEY (tenant, lane))",
+    // The newest notice of each job; see `notices.ts`.
+    "ALTER TABLE queue ADD COLUMN version INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE paused_jobs ADD COLUMN version INTEGER NOT NULL DEFAULT 0",
+    "CREATE TABLE IF NOT EXISTS ended_jobs (job TEXT PRIMARY KEY, version INTEGER NOT NULL, at INTEGER NOT NULL)",
+    // Empty for jobs that were paused before tenants were noted.
+    "ALTER TABLE paused_jobs ADD COLUMN tenant TEXT NOT NULL DEFAULT ''",
   ],
   open: ({ db, now, rearm }) => ({
     calls: {
-      enqueue: (job: QueuedJob): void => enqueue(db, job),
+      /** Takes notice of jobs that have changed; see `notices.ts`. */
+      notice: (jobs: readonly JobNotice[]): void =>
+        db.transaction(() => {
+          for (const job of jobs) notice(db, job, now());
+        }),
 
-      /** Removes a job. `ended` is how it ended; null if it may come back. */
-      withdraw: (job: string, ended: JobStatus | null): void => removeJob(db, job, ended),
-
-      /** Keeps the base of a pipeline, which is not in the queue itself, until it is withdrawn. */
-      keepBase: (job: string, base: string): void => keepBase(db, job, base),
+      /** Returns which of the running jobs nobody holds. */
+      compare: (jobs: readonly (JobNotice & { readonly running: boolean })[]): string[] =>
+        db.transaction(() => compare(db, jobs, now())),
 
       progress: (hold: Hold): void => noteProgress(db, hold),
 

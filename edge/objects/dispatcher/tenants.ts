@@ -3,6 +3,7 @@ import { type ListOf, listOf, type Page } from "../../../shared/api/lists.ts";
 import { seconds } from "../database.ts";
 import { objectModule } from "../module.ts";
 import { pageOf } from "../page.ts";
+import { forgetJobs } from "./queue-rows.ts";
 
 /** The list of all tenants. */
 export const tenants = objectModule({
@@ -15,8 +16,10 @@ export const tenants = objectModule({
       note: (id: string): void =>
         db.run("INSERT OR IGNORE INTO tenants (id, created_at) VALUES (?, ?)", id, seconds(now())),
 
+      /** Forgets a tenant that is gone, with its jobs. */
       forget: (id: string): void =>
         db.transaction(() => {
+          forgetJobs(db, id);
           db.run("DELETE FROM tenants WHERE id = ?", id);
           db.run("DELETE FROM lane_turns WHERE tenant = ?", id);
         }),

@@ -36,7 +36,7 @@ export function tenantModule<K extends Calls>(module: TenantModule<K>): TenantMo
 export class TenantContext implements ObjectContext {
   readonly db: Database;
   readonly signals = new JobSignals();
-  readonly random: RandomBytes = (bytes) => crypto.getRandomValues(bytes);
+  readonly random: RandomBytes;
   readonly now: () => number;
   readonly rearm: (pauseMs?: number) => Promise<void>;
   readonly createTables: () => void;
@@ -46,6 +46,7 @@ export class TenantContext implements ObjectContext {
   constructor(host: HostContext, env: () => Env, modules: Readonly<Record<string, Needs>>) {
     this.db = host.db;
     this.now = host.now;
+    this.random = host.random;
     this.rearm = host.rearm;
     this.createTables = host.updateSchema;
     this.#env = env;

@@ -22,16 +22,17 @@ export interface LeaseTerms extends Hold {
   readonly leaseSeconds: number;
 }
 
-/** The answer to a lease: null if nothing is left to do, with the final status of a job that has ended. */
+/** The answer to a lease: null if nothing is to be done, with the final status of a job that has ended, and null for a paused one. */
 export interface BegunLease {
   readonly lease: Lease | null;
-  readonly ended: JobStatus | null;
+  readonly ended: JobStatus | "unknown" | null;
 }
 
 /** Hands a job to a trainer, with what it needs to know. */
 export function beginLease(db: Database, terms: LeaseTerms): BegunLease {
   const row = findJob(db, terms.job);
-  if (row === undefined || row.status === "paused") return { lease: null, ended: null };
+  if (row === undefined) return { lease: null, ended: "unknown" };
+  if (row.status === "paused") return { lease: null, ended: null };
   if (isTerminal(row.status)) return { lease: null, ended: row.status };
   if (terms.fence <= row.fence) {
     throw new TrimtabError("internal_error", `The fence ${terms.fence} of ${row.id} is not above ${row.fence}.`);
@@ -48,7 +49,7 @@ function leaseOf(db: Database, row: JobRow, terms: LeaseTerms): Lease {
     ...lineFormatOf(db, id),
   });
   const pauseAt = spec.sweep === undefined ? undefined : pauseStep(db, liveTrial(db, row.id));
-  db.run("UPDATE jobs SET status = 'running', fence = ?, queued = 1 WHERE id = ?", terms.fence, row.id);
+  db.run("UPDATE jobs SET status = 'running', fence = ? WHERE id = ?", terms.fence, row.id);
   return {
     job: row.id,
     tenant: terms.tenant,
@@ -137,6 +138,10 @@ export function beat(db: Database, hold: Hold, report: Heartbeat): Omit<Heartbea
   if (live && report.estimated_finish !== undefined) {
     db.run("UPDATE jobs SET estimated_finish = ? WHERE id = ?", report.estimated_finish, row.id);
   }
-  if (row.status === "queued") db.run("UPDATE jobs SET status = 'running' WHERE id = ?", row.id);
   return { cancel: !live, pause: row.status === "paused" };
+}
+
+/** Notes that a lease goes on: its job may have counted as queued, because the trainer was silent or the job was paused in between. */
+export function noteExtended(db: Database, hold: Hold): void {
+  db.run("UPDATE jobs SET status = 'running' WHERE id = ? AND fence = ? AND status = 'queued'", hold.job, hold.fence);
 }

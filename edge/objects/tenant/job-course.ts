@@ -1,17 +1,12 @@
-/** Steps in a job's life that several modules share: recording an event, ending it, handing it to the Dispatcher. */
+/** Steps in a job's life that several modules share: recording an event, ending it. */
 import type { Job, JobEvent, JobStatus } from "../../../shared/api/jobs.ts";
-import { laneOf } from "../../../shared/api/methods.ts";
 import { dropResumeState } from "./checkpoint-rows.ts";
 import type { TenantContext } from "./context.ts";
 import { noteEditEnded } from "./edits/edit-rows.ts";
 import { addEvent } from "./events.ts";
-import type { JobBase } from "./job-base.ts";
-import { endJob, type JobRow, noteQueued, requireJob, specOf, unqueuedJobs } from "./job-rows.ts";
+import { endJob } from "./job-rows.ts";
 import { takeKeptFiles } from "./kept-files.ts";
 import { addResultFiles } from "./result-files.ts";
-
-/** How long after a job is created the alarm hands it over if the first attempt failed. */
-const HAND_OVER_MS = 5_000;
 
 /** Adds an event of the service itself to a job. */
 export function say(
@@ -37,35 +32,6 @@ export function end(
   dropResumeState(context.db, id, context.now());
   noteEditEnded(context.db, id, { status, error: error ?? null }, context.now());
   say(context, id, { level: LEVELS[status] ?? "warn", message });
-}
-
-/**
- * Tells the Dispatcher that a job no longer needs a trainer. If the call fails, the Dispatcher finds out when it next
- * leases the job.
- */
-export async function settled(context: TenantContext, job: string, ended: JobStatus | null): Promise<void> {
-  const withdrawal = context.dispatcher.queue.withdraw(job, ended);
-  await Promise.all([attempt("withdraw a job", withdrawal), context.rearm()]);
-}
-
-/** Hands new jobs to the Dispatcher. The alarm retries until it succeeds. */
-export async function queue(context: TenantContext): Promise<void> {
-  await context.rearm(HAND_OVER_MS);
-  await attempt("queue a job", handOver(context, unqueuedJobs(context.db)));
-}
-
-export async function handOver(context: TenantContext, jobs: readonly JobRow[]): Promise<void> {
-  // A deleted tenant has no jobs and no id.
-  if (jobs.length === 0) return;
-  const { id: tenant } = context.tenant();
-  for (const { id } of jobs) {
-    const row = requireJob(context.db, id);
-    if (row.status !== "queued") continue;
-    const { id: base } = JSON.parse(row.base) as JobBase;
-    const { executor, method } = specOf(row);
-    await context.dispatcher.queue.enqueue({ job: row.id, tenant, executor, lane: laneOf(method), base });
-    noteQueued(context.db, row);
-  }
 }
 
 /** Runs work and only logs a failure, because something else will retry it. */

@@ -63,10 +63,10 @@ export interface JobRow {
   readonly finished_at: number | null;
   /** The newest lease that was granted; 0 before the first. */
   readonly fence: number;
-  /** 1 if the Dispatcher is known to have the job in its queue. */
-  readonly queued: 0 | 1;
-  /** How many times the job was marked to be queued. */
-  readonly queueings: number;
+  /** 1 if the Dispatcher is known to have been told of the job's last change. */
+  readonly told: 0 | 1;
+  /** How often the job has changed in a way that the Dispatcher has to be told of. */
+  readonly changes: number;
   readonly fine_tuned_model: string | null;
   /** Digest of the published result. */
   readonly result: string | null;
@@ -121,13 +121,11 @@ export function addJob(db: Database, job: NewJob, now: number): JobRow {
     ...(models.length === 0 ? {} : { models }),
   };
   db.run(
-    "INSERT INTO jobs (id, status, base, spec, created_at, queued) VALUES (?, 'queued', ?, ?, ?, ?)",
+    "INSERT INTO jobs (id, status, base, spec, created_at) VALUES (?, 'queued', ?, ?, ?)",
     job.id,
     JSON.stringify(job.base),
     JSON.stringify(spec),
     seconds(now),
-    // No trainer takes a pipeline or a sweep: the jobs that they have run are queued.
-    isTrained(job.method) ? 0 : 1,
   );
   addJobEvals(db, job.id, job.evals ?? []);
   return requireJob(db, job.id);
@@ -228,10 +226,13 @@ export function isTerminal(status: JobStatus): boolean {
   return TERMINAL_STATUSES.includes(status);
 }
 
+/** Part of each change that the Dispatcher has to be told of; `job-notices.ts` tells it. */
+const TO_TELL = "told = 0, changes = changes + 1";
+
 /** Ends a job; the caller drops its resume state. */
 export function endJob(db: Database, id: string, end: { status: JobStatus; error?: Job["error"] }, now: number): void {
   db.run(
-    "UPDATE jobs SET status = ?, error = ?, finished_at = ?, estimated_finish = NULL WHERE id = ?",
+    `UPDATE jobs SET status = ?, error = ?, finished_at = ?, estimated_finish = NULL, ${TO_TELL} WHERE id = ?`,
     end.status,
     end.error == null ? null : JSON.stringify(end.error),
     seconds(now),
@@ -254,33 +255,17 @@ export function keepResult(db: Database, id: string, done: Completion & { model:
 
 /** Pauses a job that is waiting or running. Its fence stays valid for the checkpoint that its trainer may still store. */
 export function pauseJob(db: Database, id: string): void {
-  db.run("UPDATE jobs SET status = 'paused', estimated_finish = NULL WHERE id = ?", id);
+  db.run(`UPDATE jobs SET status = 'paused', estimated_finish = NULL, ${TO_TELL} WHERE id = ?`, id);
 }
 
-/** Marks a job to be handed to the Dispatcher. */
+/** Has a job wait for a trainer again. */
 export function requeueJob(db: Database, id: string): void {
-  db.run("UPDATE jobs SET status = 'queued', queued = 0, queueings = queueings + 1 WHERE id = ?", id);
-}
-
-/** Notes that the Dispatcher has a job, unless it was marked to be queued again in the meantime. */
-export function noteQueued(db: Database, row: JobRow): void {
-  db.run("UPDATE jobs SET queued = 1 WHERE id = ? AND queueings = ?", row.id, row.queueings);
+  db.run(`UPDATE jobs SET status = 'queued', ${TO_TELL} WHERE id = ?`, id);
 }
 
 /** Marks the job as waiting for a trainer again; it never left the Dispatcher's queue. */
 export function awaitTrainer(db: Database, id: string): void {
   db.run("UPDATE jobs SET status = 'queued', estimated_finish = NULL WHERE id = ?", id);
-}
-
-/** Jobs that the Dispatcher has to be told about (again). */
-export function unqueuedJobs(db: Database): JobRow[] {
-  return db.all<JobRow>("SELECT * FROM jobs WHERE queued = 0 AND status = 'queued' ORDER BY n LIMIT 100");
-}
-
-/** Jobs that wait for a trainer, whether or not the Dispatcher has them. */
-export function waitingJobs(db: Database): JobRow[] {
-  const trained = "json_extract(spec, '$.method.type') NOT IN ('pipeline', 'sweep')";
-  return db.all<JobRow>(`SELECT * FROM jobs WHERE status = 'queued' AND ${trained} ORDER BY n LIMIT 100`);
 }
 
 /** A job that has not ended and reads the file. */

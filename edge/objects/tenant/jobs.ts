@@ -10,32 +10,16 @@ import { findArtefact } from "./artefact-rows.ts";
 import { tenantModule } from "./context.ts";
 import type { JobEvalTemplate } from "./evals/job-eval-rows.ts";
 import type { JobBase } from "./job-base.ts";
-import { end, handOver, queue, say, settled } from "./job-course.ts";
+import { end, say } from "./job-course.ts";
 import { jobModels } from "./job-models.ts";
+import { jobNoticesDuty, tellDispatcher } from "./job-notices.ts";
 import type { JobParent } from "./job-parent.ts";
-import {
-  addJob,
-  isTerminal,
-  jobNeedingFile,
-  jobOf,
-  listJobs,
-  pauseJob,
-  requeueJob,
-  requireJob,
-  unqueuedJobs,
-  waitingJobs,
-} from "./job-rows.ts";
+import { addJob, isTerminal, jobNeedingFile, jobOf, listJobs, pauseJob, requeueJob, requireJob } from "./job-rows.ts";
 import { changePipeline } from "./pipelines/change.ts";
 import { courseOf, liveStage } from "./pipelines/pipeline-rows.ts";
 import { requireKept } from "./rehearsal-file.ts";
 import { changeSweep } from "./sweeps/change.ts";
 import { liveTrial, sweepCourse } from "./sweeps/sweep-rows.ts";
-
-/**
- * How often a waiting job is offered to the Dispatcher again. The Dispatcher already has it, unless a call was lost or
- * overtaken; offering it again keeps such a job from waiting forever.
- */
-const OFFER_AGAIN_MS = 60_000;
 
 export interface JobRequest {
   readonly request: CreateJob;
@@ -56,6 +40,8 @@ export const jobs = tenantModule({
       queueings INTEGER NOT NULL DEFAULT 0,
       fine_tuned_model TEXT, result TEXT, trained_tokens INTEGER, estimated_finish INTEGER, hyperparameters TEXT, error TEXT)`,
     "ALTER TABLE jobs ADD COLUMN metrics TEXT",
+    "ALTER TABLE jobs RENAME COLUMN queued TO told",
+    "ALTER TABLE jobs RENAME COLUMN queueings TO changes",
   ],
 
   needsFile(db, file) {
@@ -65,9 +51,6 @@ export const jobs = tenantModule({
 
   open(context) {
     const { db, now } = context;
-    /** When all waiting jobs were last offered to the Dispatcher, in milliseconds. */
-    let offeredAt = 0;
-
     const seed = () => new DataView(context.random(new Uint8Array(4)).buffer).getUint32(0) >>> 1;
     const changed = async (id: string, change: "cancelled" | "paused" | "resumed"): Promise<Job> => {
       await (sweepCourse(db, id) === undefined ? changePipeline : changeSweep)(context, id, change);
@@ -111,7 +94,7 @@ export const jobs = tenantModule({
             settleCreation(db, key, shown);
             return shown;
           });
-          await queue(context);
+          await tellDispatcher(context);
           return created;
         },
 
@@ -135,8 +118,7 @@ export const jobs = tenantModule({
           if (requireUnended(id, "cancelled") !== "cancelled") {
             db.transaction(() => end(context, id, { status: "cancelled", message: "The job was cancelled" }));
           }
-          // Told again where it was cancelled before: a paused job of which the Dispatcher did not hear would hold its base.
-          await settled(context, id, "cancelled");
+          await tellDispatcher(context);
           return get(id);
         },
 
@@ -148,7 +130,7 @@ export const jobs = tenantModule({
               pauseJob(db, id);
               say(context, id, { level: "info", message: "The job was paused" });
             });
-            await settled(context, id, null);
+            await tellDispatcher(context);
           }
           return get(id);
         },
@@ -160,23 +142,13 @@ export const jobs = tenantModule({
               requeueJob(db, id);
               say(context, id, { level: "info", message: "The job was resumed" });
             });
-            await queue(context);
+            await tellDispatcher(context);
           }
           return get(id);
         },
       },
 
-      duty: {
-        async run() {
-          const again = now() >= offeredAt + OFFER_AGAIN_MS;
-          await handOver(context, again ? waitingJobs(db) : unqueuedJobs(db));
-          if (again) offeredAt = now();
-        },
-        next() {
-          if (unqueuedJobs(db).length > 0) return 0;
-          return waitingJobs(db).length > 0 ? offeredAt + OFFER_AGAIN_MS : null;
-        },
-      },
+      duty: jobNoticesDuty(context),
     };
   },
 });

@@ -7,9 +7,18 @@ import type { Hold } from "../hold.ts";
 import { tenantModule } from "./context.ts";
 import { noteMeasured } from "./edits/edit-rows.ts";
 import { keptMeasurement } from "./edits/measured.ts";
-import { type BegunLease, beat, beginLease, type LeaseTerms, requireFence, requireHold } from "./holds.ts";
+import {
+  type BegunLease,
+  beat,
+  beginLease,
+  type LeaseTerms,
+  noteExtended,
+  requireFence,
+  requireHold,
+} from "./holds.ts";
 import type { JobBase } from "./job-base.ts";
-import { attempt, end, say, settled } from "./job-course.ts";
+import { attempt, end, say } from "./job-course.ts";
+import { tellDispatcher } from "./job-notices.ts";
 import { awaitTrainer, baseOf, isTerminal, requireJob, specOf } from "./job-rows.ts";
 import { noteBegun } from "./pipelines/apply.ts";
 import { type SourceName, sourceOf } from "./sources.ts";
@@ -19,7 +28,7 @@ import { noteHeld, noteTrialBegun } from "./sweeps/apply.ts";
 export const leases = tenantModule({
   schema: [],
   open(context) {
-    const { db, rearm } = context;
+    const { db } = context;
     return {
       calls: {
         begin: (terms: LeaseTerms): BegunLease =>
@@ -38,7 +47,8 @@ export const leases = tenantModule({
         /** Called when the trainer was silent for the length of its lease. The job waits for another trainer. */
         noteLapse(hold: Hold, attempts: number): void {
           const row = requireJob(db, hold.job);
-          if (row.fence !== hold.fence || row.status !== "running") return;
+          // A lease of which the tenant never heard has taken the job from the one before.
+          if (row.fence > hold.fence || row.status !== "running") return;
           db.transaction(() => {
             awaitTrainer(db, row.id);
             const left = LIMITS.leasesWithoutProgress - attempts;
@@ -55,7 +65,7 @@ export const leases = tenantModule({
           const message = `${attempts} trainers in a row stopped without a new checkpoint. Look into their logs, then create the job again.`;
           const error = { code: "internal_error", message, param: null };
           db.transaction(() => end(context, row.id, { status: "failed", error, message }));
-          await rearm();
+          await tellDispatcher(context);
           return "failed";
         },
 
@@ -66,6 +76,8 @@ export const leases = tenantModule({
           if (leaseSeconds === null) {
             throw new TrimtabError("stale_lease", `The lease of ${hold.job} has ended. Drop the job and lease again.`);
           }
+          // Not before the queue has agreed: what the tenant says that somebody holds, somebody holds.
+          noteExtended(db, hold);
           return { cancel, pause, lease_seconds: leaseSeconds };
         },
 
@@ -97,7 +109,7 @@ export const leases = tenantModule({
             return null;
           });
           if (ended !== null) return ended;
-          await settled(context, held.id, "failed");
+          await tellDispatcher(context);
           return "failed";
         },
 
@@ -105,9 +117,8 @@ export const leases = tenantModule({
         async release(hold: Hold, reason: Release["reason"]): Promise<JobStatus> {
           const row = requireFence(db, hold);
           if (reason === "rung" && !isTerminal(row.status) && db.transaction(() => noteHeld(context, row.id))) {
-            const { status } = requireJob(db, row.id);
-            await settled(context, row.id, isTerminal(status) ? status : null);
-            return status;
+            await tellDispatcher(context);
+            return requireJob(db, row.id).status;
           }
           if (row.status === "running") {
             db.transaction(() => {

@@ -79,11 +79,8 @@ export const removal = tenantModule({
             db.run("INSERT INTO removal (tenant, due, sweeps) VALUES (?, ?, 0)", id, now());
           });
           await rearm();
-          for (const job of jobs) {
-            signals.wake(job.id);
-            // A trainer that still holds the job finds out at its next call.
-            await attempt("withdraw a job", context.dispatcher.queue.withdraw(job.id, "cancelled"));
-          }
+          // Trainers that still hold jobs find out at their next call.
+          for (const job of jobs) signals.wake(job.id);
           await attempt("sweep a tenant", run());
           return { id, object: "tenant", deleted: true };
         },

@@ -12,8 +12,9 @@ import { tenantModule } from "./context.ts";
 import { editOfJob, noteSolved } from "./edits/edit-rows.ts";
 import { keptMeasurement } from "./edits/measured.ts";
 import { requireFence, requireHold } from "./holds.ts";
-import { end, say, settled } from "./job-course.ts";
+import { end, say } from "./job-course.ts";
 import { stackOfJob } from "./job-models.ts";
+import { tellDispatcher } from "./job-notices.ts";
 import { baseOf, type JobRow, keepResult, specOf } from "./job-rows.ts";
 import { KEPT_DATASETS, KEPT_FILES_TABLE, type KeptFileRow, keepFile } from "./kept-files.ts";
 import { addResultFiles, storeResultFiles } from "./result-files.ts";
@@ -139,7 +140,7 @@ export const results = tenantModule({
             addUsage(db, { trainedTokens: completion.trained_tokens }, now());
             return model;
           });
-          await settled(context, hold.job, "succeeded");
+          await tellDispatcher(context);
           return name;
         },
       },

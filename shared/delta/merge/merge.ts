@@ -1,8 +1,7 @@
 import { TrimtabError } from "../../errors.ts";
-import type { Tensor } from "../../tensor.ts";
 import { type CanonicalDelta, type CanonicalModule, changesNothing, NO_DELTA } from "../canonical.ts";
+import { magnitude } from "../magnitude.ts";
 import { SCORER_STAYS } from "../scorer.ts";
-import { canonicalTensors } from "../serving-file.ts";
 import type { WeightedDelta } from "../sum.ts";
 import { vanishes, withFactors } from "./factors.ts";
 import type { MergeOptions } from "./method.ts";
@@ -98,16 +97,6 @@ function checkTerms(name: MergeMethodName, terms: readonly WeightedDelta[]): voi
       throw refuse("method", `${name} merges weight matrices and vectors, but ${place} has ${part}; use linear or cat`);
     }
   }
-}
-
-/** An upper bound on the magnitude of a delta's elements, in tensors and in products of factors. */
-function magnitude(delta: CanonicalDelta): number {
-  const largest = (tensor: Tensor<"f32"> | undefined) =>
-    tensor?.data.reduce((most, value) => Math.max(most, Math.abs(value)), 0) ?? 0;
-  const tensors = [...canonicalTensors(delta).values()].map(largest);
-  const factors = [...delta.linears.values(), ...(delta.embedding === undefined ? [] : [delta.embedding])];
-  const products = factors.map(({ a, b }) => largest(a) * largest(b) * (a?.shape[1] ?? 0));
-  return Math.max(0, ...tensors, ...products);
 }
 
 /** Splits the terms by part: each layer, each block's bottlenecks, and everything outside the layers. */

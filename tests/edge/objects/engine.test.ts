@@ -362,7 +362,7 @@ describe("Engine", { timeout: 120_000 }, () => {
     [
       "a delta whose weight is out of all proportion",
       async () => ({ model: { deltas: [{ ...(await tuned(1)).delta, weight: 1e38 }] } }),
-      { code: "non_finite", param: null },
+      { code: "non_finite", param: "model" },
     ],
   ])("answers %s with one error event", async (_, wish, error) => {
     const all = (await events(await wish())).filter(({ type }) => type !== "start");

@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest";
+import { DATA_HEADERS, SECURITY_HEADERS } from "../../../shared/security-headers.ts";
 import { Api } from "../support/api.ts";
 
 const ORIGIN = "https://app.example";
@@ -60,8 +61,13 @@ describe("any other reply", () => {
       for (const name of ["x-request-id", "retry-after", "x-ratelimit-remaining-tokens", "openai-processing-ms"]) {
         expect(exposed).toContain(name);
       }
+      // A browser reads its own instructions without being allowed to; a page has no use for them.
+      const instructions = [...Object.keys({ ...SECURITY_HEADERS, ...DATA_HEADERS }), "strict-transport-security"];
       const unnamed = [...reply.headers.keys()].filter(
-        (name) => !/^(?:access-control-|content-(?:type|length)|vary)/.test(name) && !exposed.includes(name),
+        (name) =>
+          !/^(?:access-control-|content-(?:type|length)|vary)/.test(name) &&
+          !instructions.includes(name) &&
+          !exposed.includes(name),
       );
       expect(unnamed).toEqual([]);
     }

@@ -260,6 +260,18 @@ describe("POST /v1/deltas", () => {
       "invalid_delta",
       "is not finite",
     ],
+    [
+      "numbers that no model can be served with",
+      () =>
+        withTensors((tensors) => {
+          const { bytes, ...rest } = tensors.get(`${KEY}_A.weight`)!;
+          const bad = bytes.slice();
+          new DataView(bad.buffer).setFloat32(0, 1e37, true);
+          tensors.set(`${KEY}_A.weight`, { ...rest, bytes: bad });
+        }),
+      "invalid_delta",
+      "overflow 32-bit floats",
+    ],
     ["an unknown method", () => peftFolder({ peft_type: "NOT_HERE" }), "invalid_delta", "lora"],
     [
       "target modules that match nothing",

@@ -1,4 +1,4 @@
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { sseData, sseResponse } from "../../../edge/routes/sse.ts";
 
 it("lines are sent as they are made, none before it is asked for, and none after the reader left", async () => {
@@ -26,4 +26,16 @@ it("lines are sent as they are made, none before it is asked for, and none after
 
 it("line breaks inside a value do not end its line", () => {
   expect(sseData("a\nb")).toBe('data: "a\\nb"\n\n');
+});
+
+it("a failure between two lines is told as an error, and never ends like a whole reply", async () => {
+  const log = vi.spyOn(console, "error").mockImplementation(() => {});
+  async function* lines(): AsyncGenerator<string, void> {
+    yield sseData({ i: 0 });
+    throw new Error("the object was reset");
+  }
+  const text = await sseResponse(lines()).text();
+  expect(text).toMatch(/^data: {"i":0}\n\ndata: {"error":{.*"code":"internal_error"}}\n\n$/);
+  expect(text).not.toContain("the object was reset");
+  log.mockRestore();
 });

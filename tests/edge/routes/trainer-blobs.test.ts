@@ -62,9 +62,12 @@ describe("reading", () => {
         object.key.endsWith("/config.json"),
       )?.key ?? "";
     const sound = await (await env.BLOBS.get(key))?.arrayBuffer();
-    await env.BLOBS.put(key, "rotten");
+    await env.BLOBS.put(key, "x".repeat(sound?.byteLength ?? 0));
     const response = await trainer.read(lease, config?.path ?? "");
     await expect(response.bytes()).rejects.toThrow();
+    await env.BLOBS.put(key, "of another length");
+    const refused = await trainer.read(lease, config?.path ?? "");
+    expect([refused.status, await refused.json()]).toMatchObject([500, { error: { code: "corrupt_blob" } }]);
     await env.BLOBS.put(key, sound ?? null);
     log.mockRestore();
   });

@@ -201,7 +201,7 @@ describe("a prompt that is told of", () => {
     const broken = { ...(await storeFolder(new Map([["serving.safetensors", bytes]]))), weight: 1e38 };
     await expect(events({ prompts: [tokens(40)], deltas: [broken], asked: SCORED })).rejects.toMatchObject({
       code: "non_finite",
-      param: "prompt",
+      param: "model",
     });
   });
 

@@ -1,5 +1,6 @@
 /** A tenant's object that is killed at a chosen point, and what outlives it. */
 import type { Database } from "../../../edge/objects/database.ts";
+import type { JobNotice } from "../../../edge/objects/dispatcher/notices.ts";
 import type { TenantContext } from "../../../edge/objects/tenant/context.ts";
 import { JobSignals } from "../../../edge/objects/tenant/job-signals.ts";
 
@@ -44,20 +45,24 @@ export function mortal(db: Database, fate: Fate): Database {
 
 export function contextOf(db: Database, fate: Fate, queue: Queue, ids: { next: number }): TenantContext {
   const call =
-    <A extends unknown[]>(body: (...args: A) => void) =>
-    async (...args: A): Promise<void> => {
+    <A extends unknown[]>(body: (...args: A) => unknown) =>
+    async (...args: A): Promise<unknown> => {
       fate.point();
-      body(...args);
+      const value = body(...args);
       fate.point();
+      return value;
     };
   const dispatcher = {
     queue: {
-      enqueue: call(({ job }: { job: string }) => void queue.jobs.add(job)),
-      keepBase: call((job: string, base: string) => void queue.bases.set(job, base)),
-      withdraw: call((job: string) => {
-        queue.jobs.delete(job);
-        queue.bases.delete(job);
+      notice: call((notices: readonly JobNotice[]) => {
+        for (const { job, wanted, base } of notices) {
+          queue.jobs.delete(job);
+          queue.bases.delete(job);
+          if (wanted === "queued") queue.jobs.add(job);
+          else if (wanted === "kept") queue.bases.set(job, base!);
+        }
       }),
+      compare: call(() => []),
     },
   };
   return {

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from "vitest";
@@ -122,4 +122,17 @@ test("when the parent is killed, the process gets SIGTERM and its group is kille
   parent.kill("SIGKILL");
   await untilGone(pids);
   expect(existsSync(join(folder, "asked"))).toBe(true);
+});
+
+test("a process that writes without end fills no disk, and its files are its user's alone", async () => {
+  const service = start("while :; do echo 0123456789012345678901234567890123456789; done", {
+    logLimits: { bytes: 20_000, copies: 2 },
+  });
+  await vi.waitFor(() => expect(existsSync(join(folder, "log.2"))).toBe(true), SOON);
+  await service.stop();
+  expect(readdirSync(folder).sort()).toEqual(["log", "log.1", "log.2"]);
+  for (const copy of ["log.1", "log.2"]) expect(statSync(join(folder, copy)).size).toBeLessThan(40_100);
+  const writer = start("echo secret > made; wait");
+  await vi.waitFor(() => expect(statSync(join(folder, "made")).mode & 0o777).toBe(0o600), SOON);
+  await writer.stop();
 });

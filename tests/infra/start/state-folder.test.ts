@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, onTestFinished, test } from "vitest";
@@ -35,15 +35,42 @@ test("a damaged file is named", () => {
   expect(state.readJson("missing.json", z.string())).toBeUndefined();
 });
 
-test("a log that has grown too large is renamed", () => {
-  const file = state.logFile("trainer");
-  writeFileSync(file, "short");
-  expect(state.logFile("trainer")).toBe(file);
-  expect(readFileSync(file, "utf8")).toBe("short");
-  writeFileSync(file, Buffer.alloc((8 << 20) + 1));
-  state.logFile("trainer");
-  expect(existsSync(file)).toBe(false);
-  expect(statSync(`${file}.old`).size).toBe((8 << 20) + 1);
+test("the folder and those in it are for their owner alone", () => {
+  const mode = (path: string) => statSync(path).mode & 0o777;
+  expect([mode(state.path), mode(state.folder("logs")), state.notice]).toEqual([0o700, 0o700, undefined]);
+  expect(state.logFile("trainer")).toBe(join(state.path, "logs/trainer.log"));
+});
+
+test("a folder of a stack that others could read is closed to them, which is said once", () => {
+  const mode = () => statSync(state.path).mode & 0o777;
+  state.secrets();
+  chmodSync(state.path, 0o755);
+  expect(new StateFolder(state.path).notice).toBe(
+    `Other users of this machine could read ${state.path}. They no longer can.`,
+  );
+  expect(mode()).toBe(0o700);
+  expect(new StateFolder(state.path).notice).toBeUndefined();
+});
+
+test("a folder that others share is not taken from them", () => {
+  const shared = join(root, "shared");
+  mkdirSync(shared);
+  chmodSync(shared, 0o755);
+  writeFileSync(join(shared, "theirs"), "");
+  const advice = `Other users of this machine can look into ${shared}. Set TRIMTAB_STATE to a folder of its own.`;
+  expect(new StateFolder(shared).notice).toBe(advice);
+  expect(statSync(shared).mode & 0o777).toBe(0o755);
+  new StateFolder(shared).secrets();
+  chmodSync(shared, 0o1777);
+  expect(new StateFolder(shared).notice).toBe(advice);
+});
+
+test("an empty folder that somebody made for the stack becomes private without a word", () => {
+  const made = join(root, "made");
+  mkdirSync(made);
+  chmodSync(made, 0o755);
+  expect(new StateFolder(made).notice).toBeUndefined();
+  expect(statSync(made).mode & 0o777).toBe(0o700);
 });
 
 test("only one process at a time can use the folder", async () => {

@@ -23,7 +23,7 @@ describe("errorResponse", () => {
 describe("HTTP_ERRORS", () => {
   it("gives a status that SDKs retry only to what a retry can mend", () => {
     const retried = ERROR_CODES.filter((code) => [408, 409, 429].includes(HTTP_ERRORS[code].status));
-    expect(retried).toEqual(["conflict", "stale_lease", "rate_limit_exceeded", "cancelled"]);
+    expect(retried).toEqual(["conflict", "stale_lease", "request_timeout", "rate_limit_exceeded", "cancelled"]);
     expect(HTTP_ERRORS.idempotency_mismatch.status).toBe(422);
   });
 });

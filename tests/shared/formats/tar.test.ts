@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { tarEnd, tarEntry } from "../../../shared/formats/tar.ts";
+import { tarEnd, tarEntry, tarEntryBytes } from "../../../shared/formats/tar.ts";
 
 const bytesOf = (length: number) => Uint8Array.from({ length }, (_, i) => (i * 7) % 256);
 const FILES = [
@@ -44,4 +44,9 @@ describe("tarEntry", () => {
       expect(() => tarEntry(name, 1)).toThrow("cannot be a file name in a tar archive");
     }
   });
+});
+
+it.each(FILES)("knows beforehand how many bytes %s takes", (name, bytes) => {
+  const { header, padding } = tarEntry(name, bytes.length);
+  expect(tarEntryBytes(bytes.length)).toBe(header.length + bytes.length + padding.length);
 });

@@ -56,6 +56,24 @@ describe("a published delta", () => {
     });
   });
 
+  test.each([
+    ["values", 1e20, 1e-20, "reach 1.0e+20,"],
+    ["products of factors", 1e10, 1e10, "e+20,"],
+  ])("must not have %s at which every model overflows", async (_, a, b, words) => {
+    const { delta, ...rest } = await adapter("adapter");
+    const [[path, module]] = [...delta.linears] as [[string, { a: Tensor<"f32">; b: Tensor<"f32"> }]];
+    const filled = ({ shape, data }: Tensor<"f32">, value: number) =>
+      f32(
+        shape,
+        data.map(() => value),
+      );
+    const linears = (by: number) =>
+      new Map([[path, { ...module, a: filled(module.a, a * by), b: filled(module.b, b * by) }]]);
+    const made = (by: number) => writeDeltaFolder([{ ...rest, delta: { ...delta, linears: linears(by) } }], provenance);
+    await expect(made(1)).rejects.toMatchObject({ code: "invalid_delta", message: expect.stringContaining(words) });
+    await made(1e-5);
+  });
+
   test("of one adapter has its files at the top level, with a matching serving form and manifest", async () => {
     const one = await adapter("adapter");
     const files = await writeDeltaFolder([one], provenance);

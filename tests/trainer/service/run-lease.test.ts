@@ -223,6 +223,31 @@ describe("a job that runs through", () => {
   });
 });
 
+it("never stores a state before what was reported of its steps, so that the next trainer leaves no hole", async () => {
+  const hyperparameters = { ...tinyJob.method.supervised.hyperparameters, checkpoint_steps: 1 };
+  const method = { type: "supervised" as const, supervised: { ...tinyJob.method.supervised, hyperparameters } };
+  const counting: Recipe = (job, context) =>
+    recipe(job, {
+      ...context,
+      async afterStep(progress) {
+        const { step } = progress;
+        context.event({ level: "info", message: `step ${step}`, type: "metrics", data: { step } });
+        await context.afterStep(progress);
+      },
+    });
+  // The trainer loses the job once its third state is stored: nothing that it still holds is ever sent.
+  let lost = false;
+  server.fault = (line) => {
+    lost ||= line.endsWith("/checkpoints/4");
+    return lost ? { status: 409, code: "stale_lease" } : undefined;
+  };
+  await run({ recipe: () => counting }, { ...(await lease()), method });
+  const { step } = server.state!;
+  expect(step).toBe(3);
+  const reported = server.events.flatMap(({ data }) => (data === null ? [] : [data.step]));
+  expect(reported.slice(0, step)).toEqual([1, 2, 3]);
+});
+
 describe("a job that is stopped", () => {
   it("at a rung stores its state there, after its events, and is released to wait", async () => {
     const held = { ...(await lease()), pause_at: 3 };

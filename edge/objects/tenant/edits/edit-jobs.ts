@@ -50,12 +50,12 @@ export function startEditJob(context: TenantContext, asked: NewEditJob, edit: st
 
 const newSeed = ({ random }: TenantContext) => new DataView(random(new Uint8Array(4)).buffer).getUint32(0) >>> 1;
 
-/** Ends the jobs of an edit that have not ended: its own and that of a removal; within a transaction. Returns their ids. */
-export function stopEditJobs(context: TenantContext, edit: EditRow): string[] {
-  return [edit.job, removalOf(edit)?.job ?? null].flatMap((job) => {
+/** Ends the jobs of an edit that have not ended: its own and that of a removal; within a transaction. Returns whether there was one. */
+export function stopEditJobs(context: TenantContext, edit: EditRow): boolean {
+  const live = [edit.job, removalOf(edit)?.job ?? null].flatMap((job) => {
     const row = job === null ? undefined : findJob(context.db, job);
-    if (row === undefined || isTerminal(row.status)) return [];
-    end(context, row.id, { status: "cancelled", message: "The edit was cancelled" });
-    return [row.id];
+    return row === undefined || isTerminal(row.status) ? [] : [row.id];
   });
+  for (const job of live) end(context, job, { status: "cancelled", message: "The edit was cancelled" });
+  return live.length > 0;
 }

@@ -8,7 +8,7 @@ import type { BlobSource } from "../../../blobs/blob-source.ts";
 import { type Idempotency, settleCreation } from "../../idempotency.ts";
 import { tenantModule } from "../context.ts";
 import { dropPendingFile, type FileRow, finishFile, requireFile } from "../files.ts";
-import { queue, settled } from "../job-course.ts";
+import { tellDispatcher } from "../job-notices.ts";
 import { requireNoJobOn } from "../job-parent.ts";
 import { baseOf, findJob, isTerminal, requireJob, specOf } from "../job-rows.ts";
 import { ownedModel, type RequestedDelta } from "../resolve.ts";
@@ -89,11 +89,6 @@ export const edits = tenantModule({
       };
     };
 
-    const stopped = async (jobs: readonly string[]) => {
-      for (const job of jobs) await settled(context, job, "cancelled");
-      await rearm();
-    };
-
     return {
       calls: {
         /** What facts for a model are solved on. */
@@ -116,7 +111,7 @@ export const edits = tenantModule({
             settleCreation(db, key, { id });
             return row.id;
           });
-          await queue(context);
+          await tellDispatcher(context);
           return { id, job };
         },
 
@@ -159,15 +154,15 @@ export const edits = tenantModule({
 
         /** Ends the solve of an edit, or of the facts that are left of it. */
         async cancel(id: string): Promise<void> {
-          const jobs = db.transaction(() => {
+          db.transaction(() => {
             const row = requireEdit(db, id);
-            const ended = stopEditJobs(context, row);
+            const hasStopped = stopEditJobs(context, row);
             const status = statusOf(row, row.job === null ? undefined : findJob(db, row.job));
-            if (ended.length > 0 || status === "cancelled") return ended;
+            if (hasStopped || status === "cancelled") return;
             const message = `The edit ${id} has ended (${status}) and cannot be cancelled. DELETE /v1/edits/${id} undoes it.`;
             throw new TrimtabError("conflict", message, { param: "edit_id" });
           });
-          await stopped(jobs);
+          await tellDispatcher(context);
         },
 
         /**
@@ -178,17 +173,16 @@ export const edits = tenantModule({
          */
         async delete(id: string, key: Idempotency | null): Promise<Deleted> {
           const deleted: Deleted = { id, object: "edit", deleted: true };
-          const jobs = db.transaction(() => {
+          db.transaction(() => {
             const row = requireEdit(db, id);
-            const ended = stopEditJobs(context, row);
+            stopEditJobs(context, row);
             if (row.delta !== null) requireNoJobOn(db, row.delta);
             dropEdit(db, requireEdit(db, id), now());
             if (row.model_name !== null) requireModelUnused(row.model_name);
             if (row.file !== null) requireFileUnused(row.file);
             settleCreation(db, key, deleted);
-            return ended;
           });
-          await stopped(jobs);
+          await tellDispatcher(context);
           return deleted;
         },
 
@@ -233,7 +227,7 @@ export const edits = tenantModule({
             settleCreation(db, key, { id, job: again.id } satisfies RemovedFact);
             return again.id;
           });
-          await queue(context);
+          await tellDispatcher(context);
           return job;
         },
 

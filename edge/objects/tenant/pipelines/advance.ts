@@ -6,12 +6,12 @@ import type { Job } from "../../../../shared/api/jobs.ts";
 import { TrimtabError } from "../../../../shared/errors.ts";
 import type { Database } from "../../database.ts";
 import type { TenantContext } from "../context.ts";
-import { attempt, queue } from "../job-course.ts";
+import { tellDispatcher } from "../job-notices.ts";
 import { findJob, isTerminal, type JobRow, requireJob } from "../job-rows.ts";
 import { happen } from "./apply.ts";
 import { dueOf, type Ended } from "./course.ts";
 import type { Metrics } from "./gate.ts";
-import { basesToSettle, courseOf, noteBaseHeld } from "./pipeline-rows.ts";
+import { courseOf } from "./pipeline-rows.ts";
 import { startStage } from "./start-stage.ts";
 
 type Due = { readonly start: true } | { readonly ended: JobRow };
@@ -33,7 +33,6 @@ export function dueSoon(db: Database, pipeline: string): boolean {
 /** Does everything that can be done for a pipeline now. */
 export async function advance(context: TenantContext, pipeline: string): Promise<void> {
   const { db } = context;
-  let started = false;
   for (let due = dueNow(db, pipeline); due !== null; due = dueNow(db, pipeline)) {
     if ("ended" in due) {
       const ended = endOf(db, due.ended);
@@ -42,15 +41,13 @@ export async function advance(context: TenantContext, pipeline: string): Promise
     }
     try {
       db.transaction(() => startStage(context, requireJob(db, pipeline)));
-      started = true;
     } catch (error) {
       if (!(error instanceof TrimtabError) || error.code === "internal_error") throw error;
       const { code, message, param = null } = error;
       db.transaction(() => happen(context, pipeline, { type: "refused", error: { code, message, param } }));
     }
   }
-  if (started) await queue(context);
-  await attempt("settle the bases of pipelines", settleBases(context));
+  await tellDispatcher(context);
 }
 
 function endOf(db: Database, row: JobRow): Ended {
@@ -82,15 +79,4 @@ export function resultMetrics(db: Database, row: Pick<JobRow, "id" | "metrics">)
   const atEnd = JSON.parse(row.metrics ?? "{}") as Metrics;
   // Those of the end come first, as they are shown, and are never replaced.
   return { ...atEnd, ...(Object.fromEntries(numbers) as Metrics), ...atEnd };
-}
-
-/** Tells the Dispatcher which bases pipelines still need, also while none of their stages is in its queue. */
-export async function settleBases(context: TenantContext): Promise<void> {
-  const { db, dispatcher } = context;
-  for (const { job, base, status } of basesToSettle(db)) {
-    const over = isTerminal(status);
-    if (over) await dispatcher.queue.withdraw(job, status);
-    else await dispatcher.queue.keepBase(job, base);
-    noteBaseHeld(db, job, !over);
-  }
 }

@@ -22,17 +22,16 @@ function planOf(stages: Pipeline["stages"]): PlannedStage[] {
 }
 
 /**
- * Records that something has happened to a pipeline, with everything that follows from it. Returns the jobs that the Dispatcher
- * has to be told about. The caller's transaction makes it one write.
+ * Records that something has happened to a pipeline, with everything that follows from it. The caller's transaction makes it one write,
+ * and the caller tells the Dispatcher afterwards.
  */
-export function happen(context: TenantContext, job: string, happening: Happening): readonly Effect[] {
+export function happen(context: TenantContext, job: string, happening: Happening): void {
   const before = courseOf(context.db, job);
-  if (before === undefined) return [];
+  if (before === undefined) return;
   const { course, effects } = step(planOf(stagesOf(context, job)), before, happening);
-  if (course === before) return [];
+  if (course === before) return;
   keepCourse(context.db, job, course);
   for (const effect of effects) apply(context, job, effect);
-  return effects;
 }
 
 function apply(context: TenantContext, pipeline: string, effect: Effect): void {

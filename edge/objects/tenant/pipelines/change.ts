@@ -1,5 +1,4 @@
 import type { TenantContext } from "../context.ts";
-import { queue, settled } from "../job-course.ts";
 import { advance } from "./advance.ts";
 import { happen } from "./apply.ts";
 
@@ -9,12 +8,6 @@ export async function changePipeline(
   pipeline: string,
   change: "paused" | "resumed" | "cancelled",
 ): Promise<void> {
-  const effects = context.db.transaction(() => happen(context, pipeline, { type: change }));
-  await context.rearm();
-  for (const effect of effects) {
-    if (effect.do === "pause") await settled(context, effect.job, null);
-    else if (effect.do === "cancel") await settled(context, effect.job, "cancelled");
-    else if (effect.do === "resume") await queue(context);
-  }
+  context.db.transaction(() => happen(context, pipeline, { type: change }));
   await advance(context, pipeline);
 }

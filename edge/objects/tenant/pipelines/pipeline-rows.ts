@@ -43,18 +43,6 @@ export function livePipelines(db: Database): string[] {
     .map(({ job }) => job);
 }
 
-/** Pipelines whose base the Dispatcher does not keep as it should: those that live and those that have ended. */
-export function basesToSettle(db: Database): { job: string; base: string; status: JobStatus }[] {
-  return db.all(
-    `SELECT pipelines.job, json_extract(jobs.base, '$.id') AS base, jobs.status
-     FROM pipelines JOIN jobs ON jobs.id = pipelines.job WHERE base_held = (jobs.status IN ${ENDED})`,
-  );
-}
-
-export function noteBaseHeld(db: Database, job: string, held: boolean): void {
-  db.run("UPDATE pipelines SET base_held = ? WHERE job = ?", held ? 1 : 0, job);
-}
-
 /** A pipeline that has not ended and has a stage with a file of its own. */
 export function pipelineNeedingFile(db: Database, file: string): string | undefined {
   return db.get<{ id: string }>(

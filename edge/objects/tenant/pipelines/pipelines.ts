@@ -11,11 +11,12 @@ import type { JobEvalTemplate } from "../evals/job-eval-rows.ts";
 import { requireFile } from "../files.ts";
 import type { JobBase } from "../job-base.ts";
 import { attempt, say } from "../job-course.ts";
+import { tellDispatcher } from "../job-notices.ts";
 import type { JobParent } from "../job-parent.ts";
 import { addJob, jobOf, requireDatasets } from "../job-rows.ts";
-import { advance, dueSoon, settleBases } from "./advance.ts";
+import { advance, dueSoon } from "./advance.ts";
 import { begin } from "./course.ts";
-import { addPipeline, basesToSettle, livePipelines, PIPELINE_TABLES, pipelineNeedingFile } from "./pipeline-rows.ts";
+import { addPipeline, livePipelines, PIPELINE_TABLES, pipelineNeedingFile } from "./pipeline-rows.ts";
 import { filesOf } from "./start-stage.ts";
 
 /** How often a pipeline is looked at although nothing is known to have happened. */
@@ -66,7 +67,7 @@ export const pipelines = tenantModule({
           });
           // Armed first: a crash after this leaves a pipeline that the alarm starts.
           await context.rearm();
-          await attempt("keep a pipeline's base", settleBases(context));
+          await tellDispatcher(context);
           await attempt("start a pipeline", advance(context, id));
           return created;
         },
@@ -77,11 +78,9 @@ export const pipelines = tenantModule({
           // One that cannot be carried on does not hold up the others; the alarm's next run tries it again.
           const work = livePipelines(db).map((job) => advance(context, job));
           const failed = (await Promise.allSettled(work)).find(({ status }) => status === "rejected");
-          await settleBases(context);
           if (failed !== undefined) throw (failed as PromiseRejectedResult).reason;
         },
         next() {
-          if (basesToSettle(db).length > 0) return 0;
           const live = livePipelines(db);
           if (live.some((job) => dueSoon(db, job))) return 0;
           return live.length > 0 ? now() + SWEEP_MS : null;

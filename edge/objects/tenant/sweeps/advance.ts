@@ -5,14 +5,14 @@
 import { TrimtabError } from "../../../../shared/errors.ts";
 import type { Database } from "../../database.ts";
 import type { TenantContext } from "../context.ts";
-import { attempt, queue } from "../job-course.ts";
+import { tellDispatcher } from "../job-notices.ts";
 import { findJob, isTerminal } from "../job-rows.ts";
 import type { StoredResultFile } from "../result-files.ts";
 import { endPruned, finish, promote, refused, resumeTrial, settleTrial } from "./apply.ts";
-import { type Action, nextAction, withTrial } from "./course.ts";
+import { type Action, nextAction } from "./course.ts";
 import { storeSweepReport } from "./report-files.ts";
 import { startTrial } from "./start-trial.ts";
-import { keepSweepCourse, noteSweepBase, sweepBasesToSettle, sweepCourse, valuesOf } from "./sweep-rows.ts";
+import { sweepCourse, valuesOf } from "./sweep-rows.ts";
 import { planOf } from "./sweep-settings.ts";
 
 /** What can be done for a sweep now. */
@@ -31,84 +31,38 @@ function dueNow(db: Database, sweep: string): Action | null {
 }
 
 export function sweepDueSoon(db: Database, sweep: string): boolean {
-  return dueNow(db, sweep) !== null || untold(db, sweep).length > 0;
+  return dueNow(db, sweep) !== null;
 }
 
 /** Does everything that can be done for a sweep now. */
 export async function advanceSweep(context: TenantContext, sweep: string): Promise<void> {
   const { db } = context;
-  let queued = false;
   for (let due = dueNow(db, sweep); due !== null; due = dueNow(db, sweep)) {
     // The report's files are stored before the transaction that shows them.
     const report = due.do === "finish" ? await storeSweepReport(context, sweep) : [];
-    const made = db.transaction(() => doNext(context, sweep, report));
-    queued ||= made;
+    db.transaction(() => doNext(context, sweep, report));
   }
-  if (queued) await queue(context);
-  await tell(context, sweep);
-  await attempt("settle the bases of sweeps", settleSweepBases(context));
+  await tellDispatcher(context);
 }
 
-/** Does what is due, which may have changed while files were stored. Returns whether a job has to be queued. */
-function doNext(context: TenantContext, sweep: string, report: readonly StoredResultFile[]): boolean {
+/** Does what is due, which may have changed while files were stored. */
+function doNext(context: TenantContext, sweep: string, report: readonly StoredResultFile[]): void {
   const due = dueNow(context.db, sweep);
-  switch (due?.do) {
-    case "settle":
-      settleTrial(context, sweep, due.trial);
-      return false;
-    case "prune":
-      endPruned(context, sweep, { trial: due.trial, reason: due.reason, value: due.value });
-      return false;
-    case "promote":
-      promote(context, sweep, due);
-      return false;
-    case "resume":
-      resumeTrial(context, sweep, due.trial);
-      return true;
-    case "start":
-      return start(context, sweep, due.trial);
-    case "finish":
-      finish(context, sweep, { best: due.best, report });
-      return false;
-    case undefined:
-      return false;
-  }
+  if (due === null) return;
+  if (due.do === "settle") settleTrial(context, sweep, due.trial);
+  else if (due.do === "prune") endPruned(context, sweep, due);
+  else if (due.do === "promote") promote(context, sweep, due);
+  else if (due.do === "resume") resumeTrial(context, sweep, due.trial);
+  else if (due.do === "start") start(context, sweep, due.trial);
+  else if (due.do === "finish") finish(context, sweep, { best: due.best, report });
 }
 
-function start(context: TenantContext, sweep: string, trial: number): boolean {
+function start(context: TenantContext, sweep: string, trial: number): void {
   try {
     startTrial(context, sweep, trial);
-    return true;
   } catch (error) {
     // What it needs was deleted since: the others go on.
     if (!(error instanceof TrimtabError) || error.code === "internal_error") throw error;
     refused(context, sweep, { trial, reason: error.message });
-    return false;
-  }
-}
-
-/** Tells the Dispatcher of jobs that ended here: one that waits at a rung would hold its base forever. */
-async function tell(context: TenantContext, sweep: string): Promise<void> {
-  const { db, dispatcher } = context;
-  for (const { trial, job } of untold(db, sweep)) {
-    await dispatcher.queue.withdraw(job, "cancelled");
-    const course = sweepCourse(db, sweep);
-    if (course !== undefined) keepSweepCourse(db, sweep, withTrial(course, trial, { untold: false }));
-  }
-}
-
-function untold(db: Database, sweep: string): { trial: number; job: string }[] {
-  const { trials = [] } = sweepCourse(db, sweep) ?? {};
-  return trials.flatMap(({ untold: isUntold, job }, trial) => (isUntold && job !== null ? [{ trial, job }] : []));
-}
-
-/** Tells the Dispatcher which bases sweeps still need, also while none of their trials is in its queue. */
-export async function settleSweepBases(context: TenantContext): Promise<void> {
-  const { db, dispatcher } = context;
-  for (const { job, base, status } of sweepBasesToSettle(db)) {
-    const over = isTerminal(status);
-    if (over) await dispatcher.queue.withdraw(job, status);
-    else await dispatcher.queue.keepBase(job, base);
-    noteSweepBase(db, job, !over);
   }
 }

@@ -84,7 +84,7 @@ export function endPruned(context: TenantContext, sweep: string, { trial, reason
   const { job } = sweepCourse(context.db, sweep)!.trials[trial]!;
   end(context, job!, { status: "cancelled", message: `The trial was stopped by its sweep. ${reason}` });
   change(context, sweep, (course) =>
-    done(course, trial, { fate: "pruned", reason, untold: true, ...(value === undefined ? {} : { value }) }),
+    done(course, trial, { fate: "pruned", reason, ...(value === undefined ? {} : { value }) }),
   );
   tell(context, sweep, `Trial ${trial + 1}: pruned. ${reason}`);
 }
@@ -209,14 +209,13 @@ export function cancelSweep(context: TenantContext, sweep: string): void {
     }
     if (job !== null) end(context, job, { status: "cancelled", message: "The job was cancelled with its sweep" });
     const fate = job === null ? "skipped" : "cancelled";
-    const untold = job !== null;
-    change(context, sweep, (course) => done(course, place, { fate, reason: "The sweep was cancelled.", untold }));
+    change(context, sweep, (course) => done(course, place, { fate, reason: "The sweep was cancelled." }));
   }
   over(context, sweep, { status: "cancelled", model: null });
 }
 
-/** Sets a sweep aside with the trials that are queued or running. Returns their jobs. */
-export function pauseSweep(context: TenantContext, sweep: string): string[] {
+/** Sets a sweep aside with the trials that are queued or running. */
+export function pauseSweep(context: TenantContext, sweep: string): void {
   const paused = liveJobs(context, sweep).filter((job) =>
     ["queued", "running"].includes(requireJob(context.db, job).status),
   );
@@ -226,7 +225,6 @@ export function pauseSweep(context: TenantContext, sweep: string): string[] {
   }
   change(context, sweep, (course) => ({ ...course, status: "paused" }));
   tell(context, sweep, "The sweep was paused");
-  return paused;
 }
 
 export function resumeSweep(context: TenantContext, sweep: string): void {

@@ -22,8 +22,6 @@ export interface TrialCourse {
   readonly model: string | null;
   readonly metrics: Readonly<Record<string, number>> | null;
   readonly tokens: number;
-  /** Whether the Dispatcher has to hear that its job has ended. */
-  readonly untold: boolean;
 }
 
 export interface SweepCourse {
@@ -70,7 +68,6 @@ const NEW: TrialCourse = {
   model: null,
   metrics: null,
   tokens: 0,
-  untold: false,
 };
 
 export function beginSweep(trials: number, rungs: readonly number[] | null): SweepCourse {

@@ -69,18 +69,6 @@ export function liveSweeps(db: Database): string[] {
     .map(({ job }) => job);
 }
 
-/** Sweeps whose base the Dispatcher does not keep as it should: those that live and those that have ended. */
-export function sweepBasesToSettle(db: Database): { job: string; base: string; status: JobStatus }[] {
-  return db.all(
-    `SELECT sweeps.job, json_extract(jobs.base, '$.id') AS base, jobs.status
-     FROM sweeps JOIN jobs ON jobs.id = sweeps.job WHERE base_held = (jobs.status IN ${ENDED})`,
-  );
-}
-
-export function noteSweepBase(db: Database, job: string, held: boolean): void {
-  db.run("UPDATE sweeps SET base_held = ? WHERE job = ?", held ? 1 : 0, job);
-}
-
 /** The place of a trial whose sweep has not ended; undefined for any other job. */
 export function liveTrial(db: Database, job: string): SweepPlace | undefined {
   return db.get<SweepPlace>(

@@ -8,11 +8,12 @@ import { findArtefact } from "../artefact-rows.ts";
 import { tenantModule } from "../context.ts";
 import type { JobEvalTemplate } from "../evals/job-eval-rows.ts";
 import { attempt, say } from "../job-course.ts";
+import { tellDispatcher } from "../job-notices.ts";
 import { addJob, jobOf, requireJobFiles } from "../job-rows.ts";
-import { advanceSweep, settleSweepBases, sweepDueSoon } from "./advance.ts";
+import { advanceSweep, sweepDueSoon } from "./advance.ts";
 import { beginSweep } from "./course.ts";
 import { sweepNeedingFile } from "./sweep-needs.ts";
-import { addSweep, liveSweeps, type PlannedTrial, SWEEP_TABLES, sweepBasesToSettle } from "./sweep-rows.ts";
+import { addSweep, liveSweeps, type PlannedTrial, SWEEP_TABLES } from "./sweep-rows.ts";
 
 /** How often a sweep is looked at although nothing is known to have happened. */
 const LOOK_AGAIN_MS = 30_000;
@@ -60,7 +61,7 @@ export const sweeps = tenantModule({
           });
           // Armed first: a crash after this leaves a sweep that the alarm starts.
           await context.rearm();
-          await attempt("keep a sweep's base", settleSweepBases(context));
+          await tellDispatcher(context);
           await attempt("start a sweep", advanceSweep(context, id));
           return created;
         },
@@ -71,11 +72,9 @@ export const sweeps = tenantModule({
           // One that cannot be carried on does not hold up the others; the alarm's next run tries it again.
           const work = liveSweeps(db).map((job) => advanceSweep(context, job));
           const failed = (await Promise.allSettled(work)).find(({ status }) => status === "rejected");
-          await settleSweepBases(context);
           if (failed !== undefined) throw (failed as PromiseRejectedResult).reason;
         },
         next() {
-          if (sweepBasesToSettle(db).length > 0) return 0;
           const live = liveSweeps(db);
           if (live.some((job) => sweepDueSoon(db, job))) return 0;
           return live.length > 0 ? now() + LOOK_AGAIN_MS : null;

@@ -15,10 +15,11 @@ import {
   sweepPendingBases,
 } from "../../../../edge/objects/dispatcher/base-rows.ts";
 import { DISPATCHER_MODULES } from "../../../../edge/objects/dispatcher/modules.ts";
-import { enqueue, removeJob } from "../../../../edge/objects/dispatcher/queue-rows.ts";
+import { notice } from "../../../../edge/objects/dispatcher/notices.ts";
 import { updateSchema } from "../../../../edge/objects/schema.ts";
 import baseJson from "../../../../infra/base/model/config.json";
 import { withDatabase } from "../../support/database.ts";
+import { endNotice, queuedNotice } from "../../support/job-notice.ts";
 
 const sha256 = "0".repeat(64);
 const files = ["config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors"].map((name) => ({
@@ -72,12 +73,12 @@ describe("the registry", () => {
     withRegistry((db) => {
       announceBase(db, base, 0);
       finishBase(db, "b", { digest: base.digest, config: {} }, 1);
-      enqueue(db, { job: "j", tenant: "t", executor: null, base: "b" });
+      notice(db, queuedNotice({ job: "j", tenant: "t", executor: null }), 0);
       expect(() => deleteBase(db, "b", 2)).toThrow(expect.objectContaining({ code: "conflict", param: "id" }));
-      removeJob(db, "j", null);
+      notice(db, endNotice("j", null), 0);
       expect(() => deleteBase(db, "b", 2)).toThrow("j (paused)");
       expect(readyDigests(db)).toEqual({ b: base.digest });
-      removeJob(db, "j", "cancelled");
+      notice(db, endNotice("j", "cancelled"), 0);
       deleteBase(db, "b", 3);
       expect(readyDigests(db)).toEqual({});
       expect(readyBase(db, "b")).toBeUndefined();

@@ -1,6 +1,7 @@
 import { env, evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { Dispatcher } from "../../../../edge/objects/dispatcher.ts";
+import { endNotice, queuedNotice } from "../../support/job-notice.ts";
 
 const request = { trainer: "a", executors: ["onnxruntime" as const], lease_seconds: 10 };
 let count = 0;
@@ -49,7 +50,7 @@ describe("leases", () => {
     const stub = fresh();
     const lease = (name: string) =>
       inside(stub, granted, async (dispatcher) => {
-        dispatcher.calls.queue.enqueue(job(name));
+        dispatcher.calls.queue.notice([queuedNotice(job(name))]);
         return dispatcher.calls.leases.take(request);
       });
     expect(await lease("one")).toMatchObject({ job: "one", fence: 1 });
@@ -59,7 +60,7 @@ describe("leases", () => {
 
   it("never gives one job to two who ask together", () =>
     inside(fresh(), granted, async (dispatcher) => {
-      for (const name of ["one", "two"]) dispatcher.calls.queue.enqueue(job(name));
+      for (const name of ["one", "two"]) dispatcher.calls.queue.notice([queuedNotice(job(name))]);
       const leases = await Promise.all([1, 2, 3].map(() => dispatcher.calls.leases.take(request)));
       expect(leases.map((lease) => lease?.job)).toEqual(["one", "two", undefined]);
     }));
@@ -72,7 +73,7 @@ describe("leases", () => {
           terms.job === "gone" ? { lease: null, ended: "cancelled" } : { lease: terms, ended: null },
       },
       async (dispatcher) => {
-        for (const name of ["gone", "there"]) dispatcher.calls.queue.enqueue(job(name));
+        for (const name of ["gone", "there"]) dispatcher.calls.queue.notice([queuedNotice(job(name))]);
         expect(await dispatcher.calls.leases.take(request)).toMatchObject({ job: "there" });
         expect(dispatcher.calls.queue.counts()).toMatchObject({ queued: 0, leased: 1, ended: { cancelled: 1 } });
       },
@@ -92,10 +93,10 @@ describe("leases", () => {
       },
       async (dispatcher) => {
         resume = async () => {
-          dispatcher.calls.queue.withdraw("one", null);
-          dispatcher.calls.queue.enqueue(job("one"));
+          dispatcher.calls.queue.notice([endNotice("one", null)]);
+          dispatcher.calls.queue.notice([queuedNotice(job("one"))]);
         };
-        dispatcher.calls.queue.enqueue(job("one"));
+        dispatcher.calls.queue.notice([queuedNotice(job("one"))]);
         expect(await dispatcher.calls.leases.take(request)).toMatchObject({ job: "one", fence: 2 });
       },
     );
@@ -104,7 +105,7 @@ describe("leases", () => {
   it("does not take a lease for lapsed that was prolonged while it settled another", async () => {
     const stub = fresh();
     await inside(stub, granted, async (dispatcher) => {
-      for (const name of ["one", "two"]) dispatcher.calls.queue.enqueue(job(name));
+      for (const name of ["one", "two"]) dispatcher.calls.queue.notice([queuedNotice(job(name))]);
       for (const fence of [1, 2]) expect(await dispatcher.calls.leases.take(request)).toMatchObject({ fence });
     });
     later(11);
@@ -132,7 +133,7 @@ describe("leases", () => {
         },
       },
       async (dispatcher) => {
-        for (const name of ["poison", "good"]) dispatcher.calls.queue.enqueue(job(name));
+        for (const name of ["poison", "good"]) dispatcher.calls.queue.notice([queuedNotice(job(name))]);
         expect(await dispatcher.calls.leases.take(request)).toMatchObject({ job: "good" });
         expect(log).toHaveBeenCalled();
       },
@@ -142,7 +143,7 @@ describe("leases", () => {
   it("has its alarm set while a lease is out", async () => {
     const stub = fresh();
     await inside(stub, granted, async (dispatcher, { storage }) => {
-      dispatcher.calls.queue.enqueue(job("one"));
+      dispatcher.calls.queue.notice([queuedNotice(job("one"))]);
       expect(await storage.getAlarm()).toBeNull();
       await dispatcher.calls.leases.take(request);
       const alarm = (await storage.getAlarm()) ?? 0;
@@ -154,7 +155,7 @@ describe("leases", () => {
     const stub = fresh();
     const log = vi.spyOn(console, "error").mockImplementation(() => {});
     await inside(stub, granted, async (dispatcher, { storage }) => {
-      dispatcher.calls.queue.enqueue(job("one"));
+      dispatcher.calls.queue.notice([queuedNotice(job("one"))]);
       await dispatcher.calls.leases.take(request);
       storage.sql.exec("UPDATE queue SET attempts = 5");
     });
@@ -183,7 +184,7 @@ describe("leases", () => {
   it("forgets a job whose tenant knows nothing of it", async () => {
     const stub = fresh();
     await inside(stub, granted, async (dispatcher) => {
-      dispatcher.calls.queue.enqueue({ ...job("unknown"), tenant: "dispatcher-nobody" });
+      dispatcher.calls.queue.notice([queuedNotice({ ...job("unknown"), tenant: "dispatcher-nobody" })]);
       await dispatcher.calls.leases.take(request);
     });
     later(11);

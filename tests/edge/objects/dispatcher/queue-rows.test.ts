@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { Database } from "../../../../edge/objects/database.ts";
 import { DISPATCHER_MODULES } from "../../../../edge/objects/dispatcher/modules.ts";
+import { notice } from "../../../../edge/objects/dispatcher/notices.ts";
 import {
-  enqueue,
   extendLease,
   findQueued,
   forgetPaused,
@@ -12,17 +12,20 @@ import {
   nextLapse,
   noteProgress,
   postponeLapse,
+  type QueuedJob,
   type QueueRow,
   queueCounts,
   releaseJob,
-  removeJob,
+  removeLeased,
   requeue,
   takeJob,
 } from "../../../../edge/objects/dispatcher/queue-rows.ts";
 import { updateSchema } from "../../../../edge/objects/schema.ts";
+import type { JobStatus } from "../../../../shared/api/jobs.ts";
 import type { Lane } from "../../../../shared/api/lanes.ts";
 import type { Executor } from "../../../../shared/api/methods.ts";
 import { withDatabase } from "../../support/database.ts";
+import { endNotice, queuedNotice } from "../../support/job-notice.ts";
 
 const withQueue = (body: (db: Database) => void) =>
   withDatabase((db) => {
@@ -30,6 +33,8 @@ const withQueue = (body: (db: Database) => void) =>
     body(db);
   });
 const job = (name: string, executor: Executor | null = null) => ({ job: name, tenant: "t", executor, base: "b" });
+const enqueue = (db: Database, queued: QueuedJob) => notice(db, queuedNotice(queued), 0);
+const remove = (db: Database, name: string, ended: JobStatus | null) => notice(db, endNotice(name, ended), 0);
 
 function take(db: Database, now: number, executors: Executor[] = ["onnxruntime"], trainer = "a"): QueueRow | undefined {
   return takeJob(db, { trainer, executors, leaseSeconds: 10 }, now);
@@ -132,9 +137,9 @@ describe("the queue", () => {
   it("forgets a job once, and counts how it ended", () =>
     withQueue((db) => {
       for (const name of ["one", "two", "three"]) enqueue(db, job(name));
-      removeJob(db, "one", "succeeded");
-      removeJob(db, "one", "succeeded");
-      removeJob(db, "two", null);
+      remove(db, "one", "succeeded");
+      remove(db, "one", "succeeded");
+      remove(db, "two", null);
       take(db, 0);
       expect(queueCounts(db, 0)).toEqual({ queued: 0, leased: 1, trainers: 1, ended: { succeeded: 1 } });
     }));
@@ -146,7 +151,7 @@ describe("the queue", () => {
       take(db, 0);
       const names = (base: string) => jobsOnBase(db, base).map(({ job }) => job);
       expect([names("b"), names("c"), names("d")]).toEqual([["one", "two"], ["other"], []]);
-      removeJob(db, "one", "succeeded");
+      remove(db, "one", "succeeded");
       expect(jobsOnBase(db, "b")).toEqual([{ job: "two", paused: false }]);
     }));
 
@@ -154,12 +159,12 @@ describe("the queue", () => {
     withQueue((db) => {
       for (const name of ["one", "two", "three"]) enqueue(db, job(name));
       // A trainer that lost the job does not pause it.
-      removeJob(db, "one", null, 7);
+      expect(removeLeased(db, { ...findQueued(db, "one")!, fence: 7 }, { mayComeBack: true })).toBe(false);
       expect(jobsOnBase(db, "b")[0]).toEqual({ job: "one", paused: false });
-      for (const name of ["one", "two", "three"]) removeJob(db, name, null);
+      for (const name of ["one", "two", "three"]) remove(db, name, null);
       expect(jobsOnBase(db, "b")).toEqual(["one", "two", "three"].map((name) => ({ job: name, paused: true })));
       enqueue(db, job("one"));
-      removeJob(db, "two", "cancelled");
+      remove(db, "two", "cancelled");
       expect(forgetPaused(db, "three")).toBe(true);
       expect(jobsOnBase(db, "b")).toEqual([{ job: "one", paused: false }]);
       expect(queueCounts(db, 0)).toMatchObject({ queued: 1, ended: { cancelled: 1 } });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { beat, beginLease, requireFence, requireHold } from "../../../../edge/objects/tenant/holds.ts";
+import { beat, beginLease, noteExtended, requireFence, requireHold } from "../../../../edge/objects/tenant/holds.ts";
 import { endJob, pauseJob, requireJob } from "../../../../edge/objects/tenant/job-rows.ts";
 import { givenJob, JOB, withTenant } from "../../support/tenant-database.ts";
 
@@ -25,7 +25,7 @@ describe("a lease", () => {
 
   it("is not begun for what has ended, is set aside or is not there", () =>
     withTenant((db) => {
-      expect(beginLease(db, terms(1))).toEqual({ lease: null, ended: null });
+      expect(beginLease(db, terms(1))).toEqual({ lease: null, ended: "unknown" });
       givenJob(db, JOB);
       pauseJob(db, JOB);
       expect(beginLease(db, terms(1))).toEqual({ lease: null, ended: null });
@@ -42,7 +42,12 @@ describe("a lease", () => {
       expect(requireJob(db, JOB).estimated_finish).toBe(99);
       db.run("UPDATE jobs SET status = 'queued'");
       beat(db, hold, {});
-      expect(requireJob(db, JOB)).toMatchObject({ status: "running", estimated_finish: 99 });
+      // The queue has not agreed yet.
+      expect(requireJob(db, JOB)).toMatchObject({ status: "queued", estimated_finish: 99 });
+      noteExtended(db, { ...hold, fence: 2 });
+      expect(requireJob(db, JOB)).toMatchObject({ status: "queued" });
+      noteExtended(db, hold);
+      expect(requireJob(db, JOB)).toMatchObject({ status: "running" });
       pauseJob(db, JOB);
       expect(beat(db, hold, {})).toEqual({ cancel: false, pause: true });
       requireHold(db, hold);

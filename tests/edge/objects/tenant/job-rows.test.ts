@@ -7,11 +7,9 @@ import {
   jobOf,
   keepResult,
   listJobs,
-  noteQueued,
   pauseJob,
   requeueJob,
   requireJob,
-  unqueuedJobs,
 } from "../../../../edge/objects/tenant/job-rows.ts";
 import { Method } from "../../../../shared/api/methods.ts";
 import { BASE, givenFile, givenJob, JOB, withTenant } from "../../support/tenant-database.ts";
@@ -65,18 +63,24 @@ describe("a job's row", () => {
       expect([isTerminal("failed"), isTerminal("paused")]).toEqual([true, false]);
     }));
 
-  it("is handed to the Dispatcher until that has it, each time it is queued", () =>
+  it("notes each change that the Dispatcher has to be told of", () =>
     withTenant((db) => {
-      const first = givenJob(db, JOB);
-      expect(unqueuedJobs(db).map(({ id }) => id)).toEqual([JOB]);
+      const told = () => {
+        const { told, changes } = requireJob(db, JOB);
+        return [told, changes];
+      };
+      givenJob(db, JOB);
+      expect(told()).toEqual([0, 0]);
+      db.run("UPDATE jobs SET told = 1");
       pauseJob(db, JOB);
-      expect(unqueuedJobs(db)).toEqual([]);
+      expect(told()).toEqual([0, 1]);
       requeueJob(db, JOB);
-      // The answer to the first hand-over comes after the job was queued anew: it does not count.
-      noteQueued(db, first);
-      expect(unqueuedJobs(db)).toHaveLength(1);
-      noteQueued(db, requireJob(db, JOB));
+      expect(told()).toEqual([0, 2]);
+      db.run("UPDATE jobs SET told = 1");
+      // It never left the queue.
       awaitTrainer(db, JOB);
-      expect(unqueuedJobs(db)).toEqual([]);
+      expect(told()).toEqual([1, 2]);
+      endJob(db, JOB, { status: "cancelled" }, 1_000);
+      expect(told()).toEqual([0, 3]);
     }));
 });

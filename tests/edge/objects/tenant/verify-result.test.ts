@@ -5,6 +5,7 @@ import { folderDigest } from "../../../../shared/api/artefacts.ts";
 import { type Folder, fileList, tinyDelta } from "../../support/tiny-base.ts";
 
 const base = { id: "base", digest: "b".repeat(64) };
+const ROOM = 1 << 20;
 
 async function verify(
   prefix: string,
@@ -14,7 +15,7 @@ async function verify(
   const files = await fileList(folder);
   for (const { name, sha256 } of files) await env.BLOBS.put(prefix + name, folder.get(name) as Uint8Array, { sha256 });
   const digest = change(await folderDigest(files));
-  return verifyResult(env.BLOBS, { prefix, base, result: { kind: "delta", digest, files } });
+  return verifyResult(env.BLOBS, { prefix, base, room: ROOM, result: { kind: "delta", digest, files } });
 }
 
 describe("verifyResult", () => {
@@ -61,10 +62,23 @@ describe("verifyResult", () => {
     });
   });
 
+  it("refuses a delta for which no request would have room", async () => {
+    const { files, digest } = await tinyDelta(base.digest);
+    const served = files.find(({ name }) => name === "serving.safetensors")!.bytes;
+    await expect(
+      verifyResult(env.BLOBS, {
+        prefix: "verify/i/",
+        base,
+        room: served - 1,
+        result: { kind: "delta", digest, files },
+      }),
+    ).rejects.toMatchObject({ code: "invalid_delta", message: expect.stringContaining("the most that is served") });
+  });
+
   it("refuses what was not stored", async () => {
     const { files, digest } = await tinyDelta(base.digest, "never stored");
     await expect(
-      verifyResult(env.BLOBS, { prefix: "verify/e/", base, result: { kind: "delta", digest, files } }),
+      verifyResult(env.BLOBS, { prefix: "verify/e/", base, room: ROOM, result: { kind: "delta", digest, files } }),
     ).rejects.toThrow(/was not uploaded/);
   });
 });

@@ -89,7 +89,7 @@ function run(killAt: number, stages = settings) {
       await live((context) => train(context, queue));
     }
     // The last turn tells the Dispatcher.
-    await live((context) => pipelines.open(context).duty!.run());
+    await live((context) => jobs.open(context).duty!.run());
     const shown = jobOf(db, requireJob(db, job));
     const events = listEvents(db, job, { limit: 100 }).data.map(({ message }) => message);
     const created = db.all<{ id: string }>("SELECT id FROM jobs").length;

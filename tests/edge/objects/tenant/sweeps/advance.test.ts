@@ -119,7 +119,7 @@ function run(settings: SweepSettings, killAt: number) {
       await live((context) => train(context, queue));
     }
     // The last turns tell the Dispatcher.
-    await live((context) => sweeps.open(context).duty!.run());
+    await live((context) => jobs.open(context).duty!.run());
     await live((context) => train(context, queue));
     const shown = jobOf(db, requireJob(db, job));
     const events = listEvents(db, job, { limit: 100 }).data.map(({ message }) => message);
