@@ -10,9 +10,9 @@ import { type ChatTemplate, loadChatTemplate } from "../../shared/model/chat-tem
 import { parseModelConfig } from "../../shared/model/config.ts";
 import type { Tokenizer } from "../../shared/model/tokenizer.ts";
 import { datasetRecords, type PlacedRecord } from "../blobs/dataset-records.ts";
-import type { Pace } from "../pace/pace.ts";
 import type { Remote } from "../objects/rpc.ts";
 import type { Tenant } from "../objects/tenant.ts";
+import type { Pace } from "../pace/pace.ts";
 import { baseTokenizer } from "./base-tokenizer.ts";
 import { withParam } from "./sweep-sources.ts";
 

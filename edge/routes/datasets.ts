@@ -8,6 +8,7 @@ import {
   PreviewDataset,
 } from "../../shared/api/datasets.ts";
 import { LIMITS } from "../../shared/limits.ts";
+import { Pace } from "../pace/pace.ts";
 import { tenantAuth } from "./auth.ts";
 import { fixDataset } from "./fix-dataset.ts";
 import { once } from "./idempotent.ts";
@@ -15,7 +16,6 @@ import { inspectDataset } from "./inspect-dataset.ts";
 import { jsonBody } from "./json-body.ts";
 import { previewDataset } from "./preview-dataset.ts";
 import { jsonRequest, replies, subApp, TENANT_SECURITY } from "./route.ts";
-import { Pace } from "../pace/pace.ts";
 import { Turns } from "./turns.ts";
 
 const tags = ["Datasets"];
@@ -62,7 +62,9 @@ datasets.use("*", tenantAuth());
 
 datasets.openapi(inspect, async (c) => {
   const { id, object: tenant } = c.var.caller;
-  const report = await turns.take(id, () => inspectDataset({ tenant, blobs: c.env.BLOBS, pace: new Pace(id) }, c.req.valid("json")));
+  const report = await turns.take(id, () =>
+    inspectDataset({ tenant, blobs: c.env.BLOBS, pace: new Pace(id) }, c.req.valid("json")),
+  );
   return c.json(report, 200);
 });
 

@@ -4,6 +4,7 @@ import { TrimtabError } from "../../shared/errors.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import { storeDataset } from "../blobs/receive-dataset.ts";
 import type { Idempotency } from "../objects/idempotency.ts";
+import type { Pace } from "../pace/pace.ts";
 import {
   heldOutFiles,
   modelReader,
@@ -12,7 +13,6 @@ import {
   readHeldOutLines,
   readLines,
 } from "./dataset-sources.ts";
-import type { Pace } from "../pace/pace.ts";
 import type { DatasetPlace } from "./inspect-dataset.ts";
 
 /**
@@ -48,7 +48,11 @@ export async function fixDataset(
   }
 }
 
-async function verdictOn(file: NamedFile, { tenant, blobs, pace }: DatasetPlace, request: FixDataset): Promise<FixVerdict> {
+async function verdictOn(
+  file: NamedFile,
+  { tenant, blobs, pace }: DatasetPlace,
+  request: FixDataset,
+): Promise<FixVerdict> {
   const heldOut = await heldOutFiles(tenant, request);
   const { drop, only, keep, similarity, model } = request;
   const fix = new DataFix({
@@ -62,7 +66,8 @@ async function verdictOn(file: NamedFile, { tenant, blobs, pace }: DatasetPlace,
     pause: () => pace.turn(),
   });
   for (const [at, each] of heldOut.entries()) {
-    for await (const { place, record } of readHeldOutLines(blobs, each, pace)) await fix.addHeldOut(at, place.number, record);
+    for await (const { place, record } of readHeldOutLines(blobs, each, pace))
+      await fix.addHeldOut(at, place.number, record);
   }
   for await (const { place, record } of readLines(blobs, file, pace)) await fix.add(place.number, place.number, record);
   return fix.verdict();
@@ -85,7 +90,12 @@ function reportOf(request: FixDataset, { lines, dropped, complete }: FixVerdict)
   };
 }
 
-async function* keptLines(blobs: R2Bucket, file: NamedFile, { dropped }: FixVerdict, pace: Pace): AsyncGenerator<Uint8Array, void> {
+async function* keptLines(
+  blobs: R2Bucket,
+  file: NamedFile,
+  { dropped }: FixVerdict,
+  pace: Pace,
+): AsyncGenerator<Uint8Array, void> {
   const encoder = new TextEncoder();
   let lines: string[] = [];
   let characters = 0;

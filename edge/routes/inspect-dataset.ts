@@ -2,9 +2,9 @@ import { type DatasetInspection, type InspectDataset, inspectionFigures } from "
 import { Inspection } from "../../shared/data/inspect/inspection.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { LIMITS } from "../../shared/limits.ts";
-import type { Pace } from "../pace/pace.ts";
 import type { Remote } from "../objects/rpc.ts";
 import type { Tenant } from "../objects/tenant.ts";
+import type { Pace } from "../pace/pace.ts";
 import {
   heldOutFiles,
   modelReader,

@@ -32,7 +32,12 @@ export async function previewDataset(
   return { object: "dataset.preview", file: request.file, model: request.model, max_length: maxLength, examples };
 }
 
-async function chosenLines(blobs: R2Bucket, file: NamedFile, chosen: PreviewDataset["lines"], pace: Pace): Promise<DryRunLine[]> {
+async function chosenLines(
+  blobs: R2Bucket,
+  file: NamedFile,
+  chosen: PreviewDataset["lines"],
+  pace: Pace,
+): Promise<DryRunLine[]> {
   const wanted = typeof chosen === "number" ? undefined : new Set(chosen);
   const most = wanted?.size ?? (chosen as number);
   const lines: DryRunLine[] = [];

@@ -27,9 +27,12 @@ describe("parseStrictJson", () => {
     expect(() => parse(text)).toThrow(`the header has the key ${key} twice; keep one of them`);
   });
 
-  test.each(["{'a':1}", '{"a', '{"\\', '["\\u', '{"a\\u00":1}', "]}{", '{"\\x":1}', ""])("describes %j, which is not JSON", (text) => {
-    expect(() => parse(text)).toThrow(/^the header is not valid JSON: /);
-  });
+  test.each(["{'a':1}", '{"a', '{"\\', '["\\u', '{"a\\u00":1}', "]}{", '{"\\x":1}', ""])(
+    "describes %j, which is not JSON",
+    (text) => {
+      expect(() => parse(text)).toThrow(/^the header is not valid JSON: /);
+    },
+  );
 
   test("deep nesting neither overflows nor hangs", () => {
     const depth = 100_000;
