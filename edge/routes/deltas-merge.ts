@@ -5,6 +5,7 @@ import { FolderReader } from "../blobs/folder-reader.ts";
 import { heapLimitBytes } from "../env.ts";
 import { mergeInTurns, readSources, requireServed } from "../merging/merged-delta.ts";
 import { deltaFiles, modelFiles } from "../merging/merged-files.ts";
+import { Pace } from "../pace/pace.ts";
 import { servedPositions, servingLimits } from "../serving/limits.ts";
 import { tenantAuth } from "./auth.ts";
 import { once } from "./idempotent.ts";
@@ -30,8 +31,6 @@ const merge = createRoute({
 export const deltasMerge = subApp();
 deltasMerge.use("*", tenantAuth());
 
-const turn = () => new Promise<void>((resolve) => setTimeout(resolve, 0));
-
 deltasMerge.openapi(merge, (c) =>
   once(c, c.var.caller.object, async (key) => {
     const tenant = c.var.caller.object;
@@ -42,7 +41,7 @@ deltasMerge.openapi(merge, (c) =>
     const { id, digest } = stored;
     const base = { ...(await baseAccess(bucket, stored)), id, digest };
     const sources = await readSources(bucket, folders, base);
-    const delta = await mergeInTurns(request, sources, turn);
+    const delta = await mergeInTurns(request, sources, new Pace(c.var.caller.id));
     const suffix = request.suffix ?? null;
     if (request.output === "model") {
       const files = await modelFiles(delta, { sources, base, files: new FolderReader(bucket, stored) });

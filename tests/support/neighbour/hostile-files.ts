@@ -228,7 +228,6 @@ export const HOSTILE_WORK: readonly HostileRequest[] = [
     (method): HostileRequest => ({
       name: `merge: ${method}`,
       path: "/v1/deltas/merge",
-      longest: 4000,
       send: ({ model, deltas }) => ({
         headers: { "content-type": "application/json" },
         body: JSON.stringify({
@@ -247,7 +246,6 @@ export const HOSTILE_WORK: readonly HostileRequest[] = [
     (call): HostileRequest => ({
       name: `datasets: ${call}`,
       path: `/v1/datasets/${call}`,
-      longest: 6000,
       send: ({ model, file }) => ({
         headers: { "content-type": "application/json" },
         body: JSON.stringify(

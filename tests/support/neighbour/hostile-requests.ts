@@ -30,7 +30,8 @@ export interface Attacker {
   readonly key: string;
 }
 
-const LONGEST_MS = 20_000;
+/** The server is busiest in the first seconds; what it would answer in the end is for other tests. */
+const LONGEST_MS = 3_000;
 
 export const HOSTILE_REQUESTS: readonly HostileRequest[] = [
   { name: "the OpenAPI document", method: "GET", path: "/openapi.json", send: () => ({ body: "" }) },
