@@ -1,5 +1,6 @@
 /** Uploads that take a server long to read, and work on what was uploaded. */
 import { gzipSync, zipSync } from "fflate";
+import { joinBytes } from "../../../shared/formats/join-bytes.ts";
 import { tarEnd, tarEntry } from "../../../shared/formats/tar.ts";
 import type { HostileContext, HostileRequest, Sent } from "./hostile-requests.ts";
 
@@ -67,7 +68,7 @@ function tar(files: Readonly<Record<string, Uint8Array>>): Uint8Array<ArrayBuffe
 function archive(context: HostileContext, name: string, parts: readonly Uint8Array<ArrayBuffer>[]): Sent {
   const form = new FormData();
   form.append("model", context.model);
-  form.append("file", new Blob([...parts]), name);
+  form.append("file", new Blob([joinBytes(parts)]), name);
   return { body: form };
 }
 
