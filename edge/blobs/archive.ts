@@ -66,14 +66,18 @@ async function inflated(
 ): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let total = 0;
-  const stream = inPieces(packed, pace).pipeThrough(new DecompressionStream(format));
+  const { readable, writable } = new DecompressionStream(format);
+  const written = writePieces(writable, packed, pace);
+  // What is wrong shows on the reading side as well, which may be first to hear of it.
+  written.catch(() => {});
   try {
-    for await (const chunk of stream) {
+    for await (const chunk of readable) {
       total += chunk.byteLength;
       if (total > most) throw tooLong();
       chunks.push(chunk);
       await pace.spend(OF_A_BYTE * chunk.byteLength);
     }
+    await written;
   } catch (error) {
     throw error instanceof TrimtabError ? error : damaged(error);
   }
@@ -81,16 +85,14 @@ async function inflated(
 }
 
 /** What is written to a decompressor at once, it unpacks at once. */
-function inPieces(bytes: Uint8Array, pace: Pace): ReadableStream<Uint8Array<ArrayBuffer>> {
-  let at = 0;
-  return new ReadableStream({
-    async pull(controller) {
-      await pace.spend(OF_A_PIECE);
-      if (at < bytes.length) controller.enqueue(bytes.slice(at, at + PIECE_BYTES));
-      at += PIECE_BYTES;
-      if (at >= bytes.length) controller.close();
-    },
-  });
+async function writePieces(writable: WritableStream<BufferSource>, bytes: Uint8Array, pace: Pace): Promise<void> {
+  const writer = writable.getWriter();
+  writer.closed.catch(() => {});
+  for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
+    await pace.spend(OF_A_PIECE);
+    await writer.write(bytes.slice(at, at + PIECE_BYTES));
+  }
+  await writer.close();
 }
 
 function startsWith(bytes: Uint8Array, start: readonly number[]): boolean {
