@@ -22,6 +22,14 @@ export const LIMITS = {
   listBytes: 4 * (1 << 20),
   /** Metrics that one job, checkpoint or delta may have. */
   metrics: 1000,
+  /**
+   * Values of one JSON text that is parsed at once (a request's body, a record of a dataset), and names of members in it: each takes
+   * some of a time in which everybody waits.
+   */
+  jsonValues: 250_000,
+  /** As many as fit into a body of token ids. */
+  bodyValues: 1 << 19,
+  jsonKeys: 1 << 16,
   /** Bytes of one uploaded dataset. */
   file: 100 * (1 << 20),
   /** Bytes that a compressed dataset may unpack to. */

@@ -9,8 +9,8 @@ import { TrimtabError } from "../../shared/errors.ts";
 import type { JsonlLine } from "../../shared/formats/jsonl.ts";
 import { openParquet } from "../../shared/formats/parquet.ts";
 import { LIMITS } from "../../shared/limits.ts";
+import { Pace } from "../pace/pace.ts";
 import type { StoredFile } from "./stored-file.ts";
-import { turn } from "./turns.ts";
 import { UploadedPreferences } from "./uploaded-preferences.ts";
 
 /** What is kept of a dataset beside its bytes. */
@@ -33,10 +33,10 @@ export interface DatasetExpectation {
 /** Column names that a reply lists, and characters of each; more would only be noise. */
 const MAX_IGNORED = 64;
 const MAX_NAME = 128;
-const ROWS_OF_A_TURN = 500;
-/** Bytes that are read at once; packed ones unpack to a thousand times as many at most. */
-const PIECE_BYTES = 128 << 10;
-const PACKED_PIECE_BYTES = 2 << 10;
+/** Millionths of a second for a byte that is read, for a record, and for a row of a table. */
+const OF_A_BYTE = 0.04;
+const OF_A_RECORD = 5;
+const OF_A_ROW = 20;
 
 /**
  * Checks a dataset's records as they arrive. A form may name its purpose after its file, so what only a file to train on must be is
@@ -49,11 +49,14 @@ export class DatasetCheck {
   readonly #preferences = new UploadedPreferences();
   readonly #purpose: UploadPurpose | undefined;
   readonly #said: SaidFormat | undefined;
+  readonly #pace: Pace;
   #notToTrainOn: unknown;
   #records = 0;
   #lines = 0;
 
-  constructor({ purpose, said }: DatasetExpectation) {
+  /** @param pace of whoever waits for the result */
+  constructor({ purpose, said }: DatasetExpectation, pace = new Pace("")) {
+    this.#pace = pace;
     this.#purpose = purpose;
     this.#said = said;
     this.#kinds = new KindCheck(said);
@@ -67,23 +70,15 @@ export class DatasetCheck {
     return this.#reader.form === "parquet";
   }
 
-  /** Unpacked bytes so far. */
-  get bytesRead(): number {
-    return this.#reader.bytesRead;
-  }
-
-  /** A chunk in pieces, each of which takes a short time to read, whatever it unpacks to. */
-  *pieces(chunk: Uint8Array): Generator<Uint8Array, void> {
-    for (let at = 0; at < chunk.byteLength; ) {
-      const { form, compression } = this.#reader;
-      const size = form === undefined || compression !== null ? PACKED_PIECE_BYTES : PIECE_BYTES;
-      yield chunk.subarray(at, at + size);
-      at += size;
+  /** Reads a chunk, in as many pieces as it takes. */
+  async push(chunk: Uint8Array): Promise<void> {
+    const steps = this.#reader.steps(chunk);
+    for (let before = this.#reader.bytesRead; ; before = this.#reader.bytesRead) {
+      const step = named(() => steps.next());
+      if (step.done) return;
+      named(() => this.#look(step.value));
+      await this.#pace.spend(OF_A_BYTE * (this.#reader.bytesRead - before) + OF_A_RECORD * step.value.length);
     }
-  }
-
-  push(chunk: Uint8Array): void {
-    named(() => this.#look(this.#reader.push(chunk)));
   }
 
   end(): void {
@@ -98,10 +93,9 @@ export class DatasetCheck {
       });
       const isRead = columnsToRead(table.columns);
       this.#ignore(table.columns.filter((column) => !isRead(column)));
-      let rows = 0;
       for await (const record of table.rows(isRead)) {
         this.#look([record]);
-        if (++rows % ROWS_OF_A_TURN === 0) await turn();
+        await this.#pace.spend(OF_A_ROW);
       }
     } catch (error) {
       throw fileError(error);

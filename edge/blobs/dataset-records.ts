@@ -5,6 +5,7 @@ import { isMetadata } from "../../shared/data/training-lines.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { openParquet } from "../../shared/formats/parquet.ts";
 import { LIMITS } from "../../shared/limits.ts";
+import { Pace } from "../pace/pace.ts";
 import { storedFile } from "./stored-file.ts";
 
 export interface DatasetToRead {
@@ -16,12 +17,18 @@ export interface DatasetToRead {
   readonly columns?: readonly string[];
   /** Reads every record and column, as of a file of any objects: a first record that describes a dataset too. */
   readonly whole?: boolean;
+  /** Of whoever waits for the records. */
+  readonly pace?: Pace;
 }
 
 export interface PlacedRecord {
   readonly value: unknown;
   readonly place: RecordPlace;
 }
+
+/** Millionths of a second to read a piece, and for each record in it, with what is done with it. */
+const OF_A_STEP = 300;
+const OF_A_RECORD = 20;
 
 /**
  * Every record of a stored dataset, in any form, read piece by piece.
@@ -30,7 +37,7 @@ export interface PlacedRecord {
  */
 export async function* datasetRecords(
   bucket: R2Bucket,
-  { key, bytes, name, columns = [], whole = false }: DatasetToRead,
+  { key, bytes, name, columns = [], whole = false, pace = new Pace("") }: DatasetToRead,
 ): AsyncGenerator<PlacedRecord, void> {
   const object = await bucket.get(key);
   if (object === null) throw new TrimtabError("corrupt_blob", "The file's bytes are missing from the store.");
@@ -44,7 +51,10 @@ export async function* datasetRecords(
     }
   }
   for await (const chunk of object.body) {
-    yield* placed(reader.push(chunk));
+    for (const read of reader.steps(chunk)) {
+      await pace.spend(OF_A_STEP + OF_A_RECORD * read.length);
+      yield* placed(read);
+    }
     // A Parquet file is read from its end.
     if (reader.form === "parquet") break;
   }
@@ -58,5 +68,8 @@ export async function* datasetRecords(
     maxUnpackedBytes: LIMITS.unpackedFile,
   });
   const wanted = (column: string) => whole || DATASET_COLUMNS.has(column) || columns.includes(column);
-  for await (const row of table.rows(wanted)) yield* placed([row]);
+  for await (const row of table.rows(wanted)) {
+    await pace.spend(OF_A_RECORD);
+    yield* placed([row]);
+  }
 }

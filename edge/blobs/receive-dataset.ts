@@ -2,11 +2,11 @@ import { UPLOAD_PURPOSES, type UploadPurpose } from "../../shared/api/files.ts";
 import { type SaidFormat, saidFormat } from "../../shared/data/said-format.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { LIMITS } from "../../shared/limits.ts";
+import { Pace } from "../pace/pace.ts";
 import { BlobWriter } from "./blob-writer.ts";
 import { type CheckedDataset, DatasetCheck, type DatasetExpectation } from "./dataset-check.ts";
 import { type FormPart, formParts } from "./multipart.ts";
 import { storedFile } from "./stored-file.ts";
-import { taker } from "./turns.ts";
 
 /** A dataset that was received, checked record by record, and stored as it came. */
 export interface ReceivedDataset extends CheckedDataset {
@@ -29,7 +29,12 @@ export interface UploadForm {
  * @throws TrimtabError invalid_file with the place of the first bad record, payload_too_large, invalid_request with the form's
  *   field; nothing is stored then.
  */
-export async function receiveDataset(form: UploadForm, bucket: R2Bucket, key: string): Promise<ReceivedDataset> {
+export async function receiveDataset(
+  form: UploadForm,
+  bucket: R2Bucket,
+  key: string,
+  pace = new Pace(""),
+): Promise<ReceivedDataset> {
   let stored: StoredUpload | undefined;
   let purpose: UploadPurpose | undefined;
   let said = form.format === undefined ? undefined : saidFormat(form.format);
@@ -38,7 +43,7 @@ export async function receiveDataset(form: UploadForm, bucket: R2Bucket, key: st
       switch (part.name) {
         case "file":
           if (stored !== undefined) throw refuse("file", "is there twice; upload one file at a time");
-          stored = await store({ filename: fileName(part), chunks: part.chunks, purpose, said }, bucket, key);
+          stored = await store({ filename: fileName(part), chunks: part.chunks, purpose, said, pace }, bucket, key);
           break;
         case "purpose":
           purpose = uploadPurpose(await shortField(part));
@@ -60,7 +65,7 @@ export async function receiveDataset(form: UploadForm, bucket: R2Bucket, key: st
     }
     const { check, ...facts } = stored;
     // A form may say the format after its file, which has been read by its looks by then.
-    const asSaid = said === check.said ? check : await checkStored({ purpose, said }, { ...facts, key }, bucket);
+    const asSaid = said === check.said ? check : await checkStored({ purpose, said, pace }, { ...facts, key }, bucket);
     return { ...facts, ...asSaid.facts(purpose), purpose };
   } catch (error) {
     if (stored !== undefined) await bucket.delete(key);
@@ -87,6 +92,8 @@ interface DatasetToKeep {
   readonly chunks: AsyncIterable<Uint8Array>;
   /** What its lines are said to be; left out, they are to show it. */
   readonly said?: SaidFormat | undefined;
+  /** Of whoever waits for it. */
+  readonly pace?: Pace;
 }
 
 type DatasetToStore = DatasetToKeep & DatasetExpectation;
@@ -105,11 +112,11 @@ interface StoredUpload {
  * @throws TrimtabError invalid_file with the place of the first bad record, payload_too_large; nothing is stored then.
  */
 export async function storeDataset(
-  { filename, chunks, said }: DatasetToKeep,
+  { filename, chunks, said, pace = new Pace("") }: DatasetToKeep,
   bucket: R2Bucket,
   key: string,
 ): Promise<Omit<ReceivedDataset, "purpose">> {
-  const { check, ...stored } = await store({ filename, chunks, purpose: "fine-tune", said }, bucket, key);
+  const { check, ...stored } = await store({ filename, chunks, purpose: "fine-tune", said, pace }, bucket, key);
   try {
     return { ...stored, ...check.facts("fine-tune") };
   } catch (error) {
@@ -119,13 +126,12 @@ export async function storeDataset(
 }
 
 async function store(
-  { filename, chunks, purpose, said }: DatasetToStore,
+  { filename, chunks, purpose, said, pace }: DatasetToStore,
   bucket: R2Bucket,
   key: string,
 ): Promise<StoredUpload> {
   const writer = new BlobWriter(bucket, key);
-  const check = new DatasetCheck({ purpose, said });
-  const turn = taker();
+  const check = new DatasetCheck({ purpose, said }, pace);
   let stored: Awaited<ReturnType<BlobWriter["finish"]>>;
   try {
     let bytes = 0;
@@ -136,10 +142,7 @@ async function store(
           param: "file",
         });
       }
-      for (const piece of check.pieces(chunk)) {
-        check.push(piece);
-        await turn(check);
-      }
+      await check.push(chunk);
       await writer.write(chunk);
     }
     check.end();
@@ -160,20 +163,14 @@ async function store(
 
 /** Reads a stored file again, as what it was said to be. */
 async function checkStored(
-  expected: DatasetExpectation,
+  { pace, ...expected }: DatasetExpectation & { readonly pace: Pace },
   { key, bytes }: { readonly key: string; readonly bytes: number },
   bucket: R2Bucket,
 ): Promise<DatasetCheck> {
-  const check = new DatasetCheck(expected);
+  const check = new DatasetCheck(expected, pace);
   const object = await bucket.get(key);
   if (object === null) throw new TrimtabError("corrupt_blob", "The uploaded bytes are missing from the store.");
-  const turn = taker();
-  for await (const chunk of object.body) {
-    for (const piece of check.pieces(chunk)) {
-      check.push(piece);
-      await turn(check);
-    }
-  }
+  for await (const chunk of object.body) await check.push(chunk);
   check.end();
   if (check.isParquet) await check.readTable(storedFile(bucket, key, bytes));
   return check;

@@ -10,6 +10,7 @@ import { LIMITS } from "../../shared/limits.ts";
 import type { NamedBase } from "../../shared/peft/adapters-of.ts";
 import { FolderReader } from "../blobs/folder-reader.ts";
 import type { StoredFolder } from "../blobs/stored-folder.ts";
+import type { Pace } from "../pace/pace.ts";
 import { beyondLimits, demandOf, type ServingLimits } from "../serving/limits.ts";
 
 export interface MergeSource {
@@ -50,15 +51,14 @@ export async function readSources(
 }
 
 /**
- * Merges the deltas into one, a part of the model at a time, and calls `turn` after each part to let other requests
- * run.
+ * Merges the deltas into one, a part of the model at a time, each of which waits for its turn.
  *
  * @throws TrimtabError invalid_request with the field to change.
  */
 export async function mergeInTurns(
   request: MergeDeltas,
   sources: readonly MergeSource[],
-  turn: () => Promise<void>,
+  pace: Pace,
 ): Promise<CanonicalDelta> {
   const terms = sources.map(({ delta }, index): WeightedDelta => ({ delta, weight: request.deltas[index]!.weight }));
   if (mergeWork(terms, request.method) > LIMITS.mergeWork) {
@@ -73,7 +73,7 @@ export async function mergeInTurns(
   for (;;) {
     const { done, value } = steps.next();
     if (done) return value;
-    await turn();
+    await pace.turn();
   }
 }
 

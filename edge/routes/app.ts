@@ -18,7 +18,7 @@ import { deltas } from "./deltas.ts";
 import { deltasMerge } from "./deltas-merge.ts";
 import { deltasUpload } from "./deltas-upload.ts";
 import { docs } from "./docs.ts";
-import { openApiDocument } from "./document.ts";
+import { documentReply } from "./document-reply.ts";
 import { edits } from "./edits.ts";
 import { errorReply } from "./error-reply.ts";
 import { evalRuns } from "./eval-runs.ts";
@@ -98,7 +98,7 @@ export function createApp(): OpenAPIHono<AppEnv> {
   app.route("/v1/trainer", trainerBlobs);
   app.route("/docs", docs);
   app.route("/labeling", labelingPage);
-  app.get("/openapi.json", (c) => c.json(openApiDocument(app)));
+  app.get("/openapi.json", documentReply(app));
   app.notFound((c) =>
     errorReply(
       new TrimtabError(

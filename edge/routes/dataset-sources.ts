@@ -12,6 +12,7 @@ import type { Tokenizer } from "../../shared/model/tokenizer.ts";
 import { datasetRecords, type PlacedRecord } from "../blobs/dataset-records.ts";
 import type { Remote } from "../objects/rpc.ts";
 import type { Tenant } from "../objects/tenant.ts";
+import type { Pace } from "../pace/pace.ts";
 import { baseTokenizer } from "./base-tokenizer.ts";
 import { withParam } from "./sweep-sources.ts";
 
@@ -68,9 +69,10 @@ export interface PlacedLine extends PlacedRecord {
 export async function* readLines(
   blobs: R2Bucket,
   { key, bytes, name, kinds, said }: NamedFile,
+  pace: Pace,
 ): AsyncGenerator<PlacedLine, void> {
   const kind = datasetKind(kinds[0] ?? "examples");
-  for await (const { value, place } of datasetRecords(blobs, { key, bytes, name })) {
+  for await (const { value, place } of datasetRecords(blobs, { key, bytes, name, pace })) {
     yield { value, place, record: kind.read(value, place, said?.format) };
   }
 }
@@ -79,9 +81,10 @@ export async function* readLines(
 export async function* readHeldOutLines(
   blobs: R2Bucket,
   { key, bytes, name, kinds, said }: NamedFile,
+  pace: Pace,
 ): AsyncGenerator<Omit<PlacedLine, "value">, void> {
   const whole = kinds.length === 0;
-  for await (const { value, place } of datasetRecords(blobs, { key, bytes, name, whole })) {
+  for await (const { value, place } of datasetRecords(blobs, { key, bytes, name, whole, pace })) {
     yield { place, record: readHeldOut(value, place, kinds, said?.format) };
   }
 }

@@ -8,6 +8,7 @@ import {
   PreviewDataset,
 } from "../../shared/api/datasets.ts";
 import { LIMITS } from "../../shared/limits.ts";
+import { Pace } from "../pace/pace.ts";
 import { tenantAuth } from "./auth.ts";
 import { fixDataset } from "./fix-dataset.ts";
 import { once } from "./idempotent.ts";
@@ -61,18 +62,22 @@ datasets.use("*", tenantAuth());
 
 datasets.openapi(inspect, async (c) => {
   const { id, object: tenant } = c.var.caller;
-  const report = await turns.take(id, () => inspectDataset({ tenant, blobs: c.env.BLOBS }, c.req.valid("json")));
+  const report = await turns.take(id, () =>
+    inspectDataset({ tenant, blobs: c.env.BLOBS, pace: new Pace(id) }, c.req.valid("json")),
+  );
   return c.json(report, 200);
 });
 
-datasets.openapi(preview, async (c) =>
-  c.json(await previewDataset({ tenant: c.var.caller.object, blobs: c.env.BLOBS }, c.req.valid("json")), 200),
-);
+datasets.openapi(preview, async (c) => {
+  const { id, object: tenant } = c.var.caller;
+  const place = { tenant, blobs: c.env.BLOBS, pace: new Pace(id) };
+  return c.json(await previewDataset(place, c.req.valid("json")), 200);
+});
 
 datasets.openapi(fix, (c) => {
   const { id, object: tenant } = c.var.caller;
   return once(c, tenant, async (key) => {
-    const place = { tenant, blobs: c.env.BLOBS };
+    const place = { tenant, blobs: c.env.BLOBS, pace: new Pace(id) };
     return c.json(await turns.take(id, () => fixDataset(place, c.req.valid("json"), key)), 200);
   });
 });

@@ -6,6 +6,7 @@ import { FolderReader } from "../blobs/folder-reader.ts";
 import { heapLimitBytes } from "../env.ts";
 import { mergeInTurns, readSources, requireServed } from "../merging/merged-delta.ts";
 import { deltaFiles, modelFiles } from "../merging/merged-files.ts";
+import { Pace } from "../pace/pace.ts";
 import { servedPositions, servingLimits } from "../serving/limits.ts";
 import { tenantAuth } from "./auth.ts";
 import { once } from "./idempotent.ts";
@@ -35,8 +36,6 @@ const turns = new Turns({ what: "merges", most: LIMITS.waitingMerges, mostOfTena
 export const deltasMerge = subApp();
 deltasMerge.use("*", tenantAuth());
 
-const turn = () => new Promise<void>((resolve) => setTimeout(resolve, 0));
-
 deltasMerge.openapi(merge, (c) => {
   const { id: owner, object: tenant } = c.var.caller;
   return once(c, tenant, async (key) => {
@@ -49,7 +48,7 @@ deltasMerge.openapi(merge, (c) => {
     const suffix = request.suffix ?? null;
     const merged = await turns.take(owner, async () => {
       const sources = await readSources(bucket, folders, base);
-      const delta = await mergeInTurns(request, sources, turn);
+      const delta = await mergeInTurns(request, sources, new Pace(owner));
       if (request.output === "model") {
         const files = await modelFiles(delta, { sources, base, files: new FolderReader(bucket, stored) });
         const model = { kind: "model", files, base, suffix, contextLength: servedPositions(base.config) } as const;

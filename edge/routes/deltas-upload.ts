@@ -21,6 +21,7 @@ import { type ReceivedArchive, receiveArchive } from "../blobs/receive-archive.t
 import { heapLimitBytes } from "../env.ts";
 import type { ReadyBase } from "../objects/dispatcher/base-rows.ts";
 import { dispatcherObject } from "../objects/remote.ts";
+import { Pace } from "../pace/pace.ts";
 import { servingLimits } from "../serving/limits.ts";
 import { requireRoom, requireServable } from "../serving/servable.ts";
 import type { AppEnv } from "./app-env.ts";
@@ -87,13 +88,16 @@ async function deltaFiles(
 ): Promise<{ files: Map<string, Uint8Array>; ignoredFiles: readonly string[] }> {
   const target = await baseAccess(c.env.BLOBS, base);
   try {
-    const files = await unpackArchive(received.bytes, LIMITS.deltaUpload);
+    const pace = new Pace(c.var.caller.id);
+    const files = await unpackArchive(received.bytes, LIMITS.deltaUpload, pace);
+    await pace.turn();
     const {
       adapters,
       scorer,
       manifest,
       ignored: ignoredFiles,
     } = await readAdapterParts(files, target, ADAPTER_FORMATS);
+    await pace.turn();
     for (const adapter of adapters) await requireOwnBase(c, adapter, base);
     if (manifest?.steering !== undefined) checkSteering(manifest.steering, target.config);
     const provenance: Provenance = {
@@ -109,6 +113,7 @@ async function deltaFiles(
     };
     const limits = servingLimits(target.config, heapLimitBytes(c.env));
     requireServable(servedForm({ adapters, scorer }), limits);
+    await pace.turn();
     const written = await writeDeltaFolder(adapters, provenance, scorer);
     requireRoom(written.get(SERVING_FILE)?.length ?? 0, limits);
     return { files: written, ignoredFiles };

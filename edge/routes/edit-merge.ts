@@ -16,12 +16,12 @@ import { deltaFiles } from "../merging/merged-files.ts";
 import type { Idempotency } from "../objects/idempotency.ts";
 import type { StackedDelta } from "../objects/tenant/artefact-rows.ts";
 import type { StoredFacts } from "../objects/tenant/edits/edit-jobs.ts";
+import { Pace } from "../pace/pace.ts";
 import { beyondLimits, demandOf, servingLimits, totalDemand } from "../serving/limits.ts";
 import type { AppEnv } from "./app-env.ts";
 import { answeredEdit } from "./edit-answer.ts";
 import { publishFolder } from "./publish-folder.ts";
 
-const turn = () => new Promise<void>((resolve) => setTimeout(resolve, 0));
 const refuse = (problem: string) => new TrimtabError("invalid_request", `\`edits\` ${problem}.`, { param: "edits" });
 
 /**
@@ -44,7 +44,7 @@ export async function mergeEdits(c: Context<AppEnv>, request: MergeEdits, key: I
   const base = { ...(await baseAccess(bucket, stored)), id: stored.id, digest: stored.digest };
   const sources = await readSources(bucket, folders, base).catch((error) => Promise.reject(ofEdits(error)));
   const linear: MergeDeltas = { model: stored.id, deltas, method: "linear", output: "delta" };
-  const delta = await mergeInTurns(linear, sources, turn);
+  const delta = await mergeInTurns(linear, sources, new Pace(c.var.caller.id));
   const beneath: StoredFolder[] = [];
   for (const { artefact } of stack) beneath.push(await tenant.deltas.folder(artefact));
   const served = [{ delta }, ...(await readSources(bucket, beneath, base))].map((each) => demandOf(each.delta));

@@ -9,6 +9,7 @@ import { attachment } from "../blobs/disposition.ts";
 import { formBoundary } from "../blobs/multipart.ts";
 import { receiveDataset } from "../blobs/receive-dataset.ts";
 import { verifiedBlob } from "../blobs/verified-stream.ts";
+import { Pace } from "../pace/pace.ts";
 import { tenantAuth } from "./auth.ts";
 import { bytesReply, replies, streamedRequest, subApp, TENANT_SECURITY } from "./route.ts";
 import { uploadOnce } from "./upload-once.ts";
@@ -104,7 +105,7 @@ files.openapi(upload, async (c) => {
   return uploadOnce(c, tenant, async (identify) => {
     const { id, key } = await tenant.files.begin();
     try {
-      const received = await receiveDataset({ body, boundary, format }, c.env.BLOBS, key);
+      const received = await receiveDataset({ body, boundary, format }, c.env.BLOBS, key, new Pace(c.var.caller.id));
       const identified = await identify([
         ...[received.filename, received.sha256, received.purpose],
         received.dataset.said_format ?? null,

@@ -4,7 +4,7 @@ import { TrimtabError } from "../../shared/errors.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import { storeDataset } from "../blobs/receive-dataset.ts";
 import type { Idempotency } from "../objects/idempotency.ts";
-import { yieldToEventLoop } from "../serving/yield-to-event-loop.ts";
+import type { Pace } from "../pace/pace.ts";
 import {
   heldOutFiles,
   modelReader,
@@ -21,12 +21,12 @@ import type { DatasetPlace } from "./inspect-dataset.ts";
  * @throws TrimtabError with the field of the request that names what is wrong; invalid_request where nothing stays.
  */
 export async function fixDataset(
-  { tenant, blobs }: DatasetPlace,
+  { tenant, blobs, pace }: DatasetPlace,
   request: FixDataset,
   key: Idempotency | null,
 ): Promise<DatasetFix> {
   const file = await namedFile(tenant, request.file, "file");
-  const verdict = await verdictOn(file, { tenant, blobs }, request);
+  const verdict = await verdictOn(file, { tenant, blobs, pace }, request);
   const report = reportOf(request, verdict);
   if (request.dry_run) return report;
   if (report.kept === 0) {
@@ -37,7 +37,7 @@ export async function fixDataset(
   try {
     const filename = request.filename ?? fixedName(file.name);
     const facts = await storeDataset(
-      { filename, chunks: keptLines(blobs, file, verdict), said: file.said },
+      { filename, chunks: keptLines(blobs, file, verdict, pace), said: file.said, pace },
       blobs,
       blob,
     );
@@ -48,7 +48,11 @@ export async function fixDataset(
   }
 }
 
-async function verdictOn(file: NamedFile, { tenant, blobs }: DatasetPlace, request: FixDataset): Promise<FixVerdict> {
+async function verdictOn(
+  file: NamedFile,
+  { tenant, blobs, pace }: DatasetPlace,
+  request: FixDataset,
+): Promise<FixVerdict> {
   const heldOut = await heldOutFiles(tenant, request);
   const { drop, only, keep, similarity, model } = request;
   const fix = new DataFix({
@@ -59,12 +63,13 @@ async function verdictOn(file: NamedFile, { tenant, blobs }: DatasetPlace, reque
     maxBytes: LIMITS.inspectedBytes,
     heldOut: heldOut.map(({ name }) => name),
     model: model === undefined ? undefined : await modelReader(tenant, blobs, { ...request, model }),
-    pause: yieldToEventLoop,
+    pause: () => pace.turn(),
   });
   for (const [at, each] of heldOut.entries()) {
-    for await (const { place, record } of readHeldOutLines(blobs, each)) await fix.addHeldOut(at, place.number, record);
+    for await (const { place, record } of readHeldOutLines(blobs, each, pace))
+      await fix.addHeldOut(at, place.number, record);
   }
-  for await (const { place, record } of readLines(blobs, file)) await fix.add(place.number, place.number, record);
+  for await (const { place, record } of readLines(blobs, file, pace)) await fix.add(place.number, place.number, record);
   return fix.verdict();
 }
 
@@ -85,19 +90,23 @@ function reportOf(request: FixDataset, { lines, dropped, complete }: FixVerdict)
   };
 }
 
-async function* keptLines(blobs: R2Bucket, file: NamedFile, { dropped }: FixVerdict): AsyncGenerator<Uint8Array, void> {
+async function* keptLines(
+  blobs: R2Bucket,
+  file: NamedFile,
+  { dropped }: FixVerdict,
+  pace: Pace,
+): AsyncGenerator<Uint8Array, void> {
   const encoder = new TextEncoder();
   let lines: string[] = [];
   let characters = 0;
   const chunk = () => encoder.encode(lines.join(""));
-  for await (const { value, place } of readLines(blobs, file)) {
+  for await (const { value, place } of readLines(blobs, file, pace)) {
     if (dropped.has(place.number)) continue;
     lines.push(`${JSON.stringify(value)}\n`);
     characters += lines.at(-1)!.length;
     if (characters < CHUNK) continue;
     yield chunk();
     [lines, characters] = [[], 0];
-    await yieldToEventLoop();
   }
   if (lines.length > 0) yield chunk();
 }

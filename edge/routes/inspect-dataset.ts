@@ -4,7 +4,7 @@ import { TrimtabError } from "../../shared/errors.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import type { Remote } from "../objects/rpc.ts";
 import type { Tenant } from "../objects/tenant.ts";
-import { yieldToEventLoop } from "../serving/yield-to-event-loop.ts";
+import type { Pace } from "../pace/pace.ts";
 import {
   heldOutFiles,
   modelReader,
@@ -20,11 +20,12 @@ const BYTES_PER_TOKEN = 3;
 export interface DatasetPlace {
   readonly tenant: Remote<Tenant>;
   readonly blobs: R2Bucket;
+  readonly pace: Pace;
 }
 
 /** @throws TrimtabError with the field of the request that names what is wrong */
 export async function inspectDataset(
-  { tenant, blobs }: DatasetPlace,
+  { tenant, blobs, pace }: DatasetPlace,
   request: InspectDataset,
 ): Promise<DatasetInspection> {
   const files = await inspectedFiles(tenant, request);
@@ -45,15 +46,15 @@ export async function inspectDataset(
     examples,
     tokens,
     maxBytes: LIMITS.inspectedBytes,
-    pause: yieldToEventLoop,
+    pause: () => pace.turn(),
   });
   for (const [at, file] of heldOut.entries()) {
-    for await (const { place, record } of readHeldOutLines(blobs, file)) {
+    for await (const { place, record } of readHeldOutLines(blobs, file, pace)) {
       await inspection.addHeldOut(at, place.number, record);
     }
   }
   for (const [at, file] of files.entries()) {
-    for await (const { value, place, record } of readLines(blobs, file)) {
+    for await (const { value, place, record } of readLines(blobs, file, pace)) {
       await inspection.add({ file: at, line: place.number }, record, value);
     }
   }

@@ -3,10 +3,11 @@ import { dropNulls } from "../../shared/api/drop-nulls.ts";
 import { TrimtabError } from "../../shared/errors.ts";
 import { sha256Hex } from "../../shared/formats/digest.ts";
 import { joinBytes } from "../../shared/formats/join-bytes.ts";
-import { parseStrictJson } from "../../shared/formats/strict-json.ts";
+import { parseStrictJson, type StrictJsonOptions } from "../../shared/formats/strict-json.ts";
 import { formatPath } from "../../shared/issue-words.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import { brokenBody } from "../blobs/broken-body.ts";
+import { Pace } from "../pace/pace.ts";
 import type { AppEnv } from "./app-env.ts";
 
 /** Fields that hold JSON schemas wherever they are. */
@@ -14,6 +15,16 @@ const SCHEMAS: ReadonlySet<string> = new Set(["json_schema"]);
 
 /** Steps to the foreign JSON of a body, such as `tools[0].function.parameters`, and some to spare. */
 const LONGEST_NAME = 8;
+
+/** Bytes that are parsed and checked in about a millisecond. */
+const SMALL_BODY = 16 * 1024;
+
+/** A body of token ids has half as many as it has bytes, and they cost little. */
+const BODY_JSON: StrictJsonOptions = {
+  maxValues: LIMITS.bodyValues,
+  maxKeys: LIMITS.jsonKeys,
+  tooMany: "payload_too_large",
+};
 
 /**
  * Reads a JSON body within its limit, whatever its `content-length` says, and leaves it for the validators. A property that is
@@ -87,25 +98,27 @@ async function readJson(
   } catch (error) {
     throw new TrimtabError("invalid_json", "The body is not UTF-8 text.", { cause: error });
   }
-  const value = parseStrictJson(text, "The body", "invalid_json");
-  requireFlat(value, kept);
   c.set("bodyDigest", await sha256Hex(bytes));
+  // What follows, up to the handler, runs in one piece.
+  if (bytes.length > SMALL_BODY) await new Pace(c.var.caller?.id ?? "").turn();
+  const value = parseStrictJson(text, "The body", "invalid_json", BODY_JSON);
+  requireFlat(value, kept);
   return value;
 }
 
 /** Throws `invalid_request` for a body that nests too deep, naming the field of it, or the foreign JSON in `kept`, that does. */
 function requireFlat(body: unknown, kept: ReadonlySet<string>): void {
   interface Open {
-    readonly value: unknown;
+    readonly value: object;
     readonly depth: number;
     /** The path up to the field that an error names, and whether it is complete. */
     readonly path: readonly PropertyKey[];
     readonly named: boolean;
   }
-  const open: Open[] = [{ value: body, depth: 1, path: [], named: false }];
+  const open: Open[] = [];
+  if (typeof body === "object" && body !== null) open.push({ value: body, depth: 1, path: [], named: false });
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     const { value, depth, path, named } = next;
-    if (typeof value !== "object" || value === null) continue;
     if (depth > LIMITS.jsonNesting) {
       const field = formatPath(named ? path : path.slice(0, 1));
       const where = field === "" ? "The body" : `\`${field}\``;
@@ -113,11 +126,14 @@ function requireFlat(body: unknown, kept: ReadonlySet<string>): void {
       throw new TrimtabError("invalid_request", message, field === "" ? {} : { param: field });
     }
     const isList = Array.isArray(value);
-    for (const [key, inner] of Object.entries(value)) {
-      if (typeof inner !== "object" || inner === null) continue;
-      const further = named || path.length >= LONGEST_NAME ? path : [...path, isList ? Number(key) : key];
-      open.push({ value: inner, depth: depth + 1, path: further, named: named || (!isList && kept.has(key)) });
-    }
+    const look = (key: PropertyKey, inner: unknown): void => {
+      if (typeof inner !== "object" || inner === null) return;
+      const further = named || path.length >= LONGEST_NAME ? path : [...path, key];
+      const isNamed = named || (typeof key === "string" && kept.has(key));
+      open.push({ value: inner, depth: depth + 1, path: further, named: isNamed });
+    };
+    if (isList) for (const [at, inner] of value.entries()) look(at, inner);
+    else for (const key of Object.keys(value)) look(key, Reflect.get(value, key));
   }
 }
 

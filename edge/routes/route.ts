@@ -31,7 +31,18 @@ export function replies<T extends z.ZodType>(schema: T, description: string) {
 }
 
 export function jsonRequest<T extends z.ZodType>(schema: T) {
-  return { required: true, content: { "application/json": { schema } } } as const;
+  return { required: true, content: { "application/json": { schema: upToFirstIssue(schema) } } } as const;
+}
+
+/**
+ * The schema, whose validator stops at the first issue of a list or object: only one is reported, and a list of a hundred thousand
+ * wrong entries would have as many.
+ */
+function upToFirstIssue<T extends z.ZodType>(schema: T): T {
+  const { safeParse } = schema;
+  const context = { abortEarly: true } as z.core.ParseContext<z.core.$ZodIssue>;
+  schema.safeParseAsync = async (value) => safeParse(value, context);
+  return schema;
 }
 
 /** A body that the handler reads as it streams in. */

@@ -54,8 +54,10 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
 
   edge: ["edge/routes", "edge/objects"],
   "edge/pages": [],
+  "edge/pace": [],
   "edge/routes": [
     "edge/env.ts",
+    "edge/pace",
     "edge/pages",
     "edge/asking",
     "edge/objects",
@@ -66,17 +68,18 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   ],
   "edge/objects": [
     "edge/env.ts",
+    "edge/pace",
     "edge/asking",
     "edge/blobs",
     "edge/serving",
     "edge/scoring",
     "edge/runtime/memory-plan.ts",
   ],
-  "edge/asking": ["edge/serving"],
-  "edge/merging": ["edge/serving", "edge/blobs"],
-  "edge/serving": ["edge/blobs", "edge/runtime", "edge/scoring"],
+  "edge/asking": ["edge/serving", "edge/pace"],
+  "edge/merging": ["edge/serving", "edge/blobs", "edge/pace"],
+  "edge/serving": ["edge/blobs", "edge/pace", "edge/runtime", "edge/scoring"],
   "edge/scoring": ["edge/env.ts"],
-  "edge/blobs": ["edge/env.ts"],
+  "edge/blobs": ["edge/env.ts", "edge/pace"],
   "edge/runtime": [],
 
   trainer: ["trainer/service", "trainer/engines"],

@@ -46,7 +46,6 @@ export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
   "edge/routes/base-tokenizer.ts":
     "tests/edge/routes/tokens.test.ts and tests/edge/routes/validate-job.test.ts read with the tokenizer of a base",
   "trainer/recipes/mixture-result.ts": "tests/trainer/recipes/mixed-files.test.ts runs mixtures to their end",
-  "edge/blobs/turns.ts": "tests/edge/blobs/receive-dataset.test.ts counts the turns that others get",
   "shared/api/measured-lines.ts": "a list of names",
   "edge/routes/label-agreement.ts":
     "tests/edge/routes/labeling.test.ts measures agreement, of few labels and of too many",

@@ -14,7 +14,8 @@ import { Metadata } from "./jobs.ts";
 import { notSupported } from "./parse.ts";
 import { SearchResult, SteeringTraces, steeringEcho, steeringFields } from "./steering.ts";
 
-const tokenId = z.int().min(0).max(2_147_483_647);
+/** The first wrong one ends the check of a list, which may have half a million. */
+const tokenId = z.int().min(0, { abort: true }).max(2_147_483_647, { abort: true });
 
 export const CreateCompletion = z
   .strictObject({

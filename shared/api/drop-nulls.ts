@@ -7,15 +7,20 @@
  * It is a loop, since a body may nest deeper than the call stack reaches.
  */
 export function dropNulls(value: unknown, kept: ReadonlySet<string> = new Set()): void {
-  const pending: unknown[] = [value];
-  while (pending.length > 0) {
-    const next = pending.pop();
-    if (typeof next !== "object" || next === null) continue;
-    if (!Array.isArray(next)) {
-      for (const [key, child] of Object.entries(next)) if (child === null) Reflect.deleteProperty(next, key);
+  const pending: object[] = [];
+  const later = (child: unknown): void => {
+    if (typeof child === "object" && child !== null) pending.push(child);
+  };
+  later(value);
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    if (Array.isArray(next)) {
+      for (const child of next) later(child);
+      continue;
     }
-    for (const [key, child] of Object.entries(next)) {
-      if (typeof child === "object" && (Array.isArray(next) || !kept.has(key))) pending.push(child);
+    for (const key of Object.keys(next)) {
+      const child: unknown = Reflect.get(next, key);
+      if (child === null) Reflect.deleteProperty(next, key);
+      else if (!kept.has(key)) later(child);
     }
   }
 }

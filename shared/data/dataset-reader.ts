@@ -34,6 +34,8 @@ export interface DatasetReader {
   readonly bytesRead: number;
   /** Returns the records that this chunk completes; none for Parquet, which is read from its end. Throws `invalid_file`. */
   push(chunk: Uint8Array): JsonlLine[];
+  /** Like `push`, in steps that each take a few milliseconds, whatever the chunk unpacks to: what each of them completes. */
+  steps(chunk: Uint8Array): Generator<readonly JsonlLine[], void>;
   /** Returns the last records. Throws `invalid_file` for an empty file or one that is cut off. */
   end(): JsonlLine[];
 }
@@ -47,6 +49,11 @@ export interface DatasetReaderOptions {
 
 /** Enough to hold the first line of a file, which may be needed to detect its form. */
 const HEAD_BYTES = 64 * 1024;
+
+/** Unpacked bytes of a step, which may be as many blank lines or a thousand short records. */
+const STEP_BYTES = 8 * 1024;
+/** Packed ones, which unpack to a thousand times as many at most. */
+const PACKED_STEP_BYTES = 2 * 1024;
 
 /** Files that are recognised but not read, by their first bytes, with what to do instead. */
 const REFUSED: readonly (readonly [start: readonly number[], what: string])[] = [
@@ -116,15 +123,38 @@ export function createDatasetReader(options: DatasetReaderOptions): DatasetReade
     return true;
   }
 
-  function feed(chunks: readonly Uint8Array[]): JsonlLine[] {
-    bytesRead += chunks.reduce((sum, { byteLength }) => sum + byteLength, 0);
-    return reader === undefined ? [] : chunks.flatMap((chunk) => reader!.push(chunk));
+  function* feed(chunks: readonly Uint8Array[]): Generator<JsonlLine[], void> {
+    for (const chunk of chunks) {
+      for (let at = 0; at < chunk.byteLength; at += STEP_BYTES) {
+        const step = chunk.subarray(at, at + STEP_BYTES);
+        bytesRead += step.byteLength;
+        yield reader === undefined ? [] : reader.push(step);
+      }
+    }
   }
 
-  function start(): JsonlLine[] {
+  function* start(): Generator<JsonlLine[], void> {
     const chunks = head!;
     head = undefined;
-    return feed(chunks);
+    yield* feed(chunks);
+  }
+
+  function* steps(chunk: Uint8Array): Generator<JsonlLine[], void> {
+    for (let at = 0; at < chunk.byteLength; ) {
+      // Until the form is known, a chunk may turn out to be packed.
+      const size = head === undefined && unpacker === undefined ? chunk.byteLength : PACKED_STEP_BYTES;
+      const piece = chunk.subarray(at, at + size);
+      at += size;
+      const chunks = unpacker === undefined ? [piece] : unpacker.push(piece);
+      if (head === undefined) {
+        yield* feed(chunks);
+        continue;
+      }
+      // Copied, because the caller may reuse the chunk's memory.
+      head.push(...chunks.map((part) => new Uint8Array(part)));
+      headBytes += chunks.reduce((sum, { byteLength }) => sum + byteLength, 0);
+      if (decide(false)) yield* start();
+    }
   }
 
   return {
@@ -137,22 +167,16 @@ export function createDatasetReader(options: DatasetReaderOptions): DatasetReade
     get bytesRead() {
       return bytesRead;
     },
-    push(chunk) {
-      const chunks = unpacker === undefined ? [chunk] : unpacker.push(chunk);
-      if (head === undefined) return feed(chunks);
-      // Copied, because the caller may reuse the chunk's memory.
-      head.push(...chunks.map((part) => new Uint8Array(part)));
-      headBytes += chunks.reduce((sum, { byteLength }) => sum + byteLength, 0);
-      return decide(false) ? start() : [];
-    },
+    push: (chunk) => [...steps(chunk)].flat(),
+    steps,
     end() {
       const found: JsonlLine[] = [];
       if (head === undefined) {
-        if (unpacker !== undefined) found.push(...feed(unpacker.end()));
+        if (unpacker !== undefined) found.push(...[...feed(unpacker.end())].flat());
       } else {
         if (unpacker !== undefined) head.push(...unpacker.end());
         decide(true);
-        found.push(...start());
+        found.push(...[...start()].flat());
       }
       return reader === undefined ? found : [...found, ...reader.end()];
     },

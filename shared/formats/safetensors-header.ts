@@ -7,7 +7,8 @@
  * bytes. Reference: huggingface/safetensors, `safetensors/src/tensor.rs`.
  */
 import { type ErrorCode, TrimtabError } from "../errors.ts";
-import { parseStrictJson, quoteName } from "./strict-json.ts";
+import { LIMITS } from "../limits.ts";
+import { parseStrictJson, quoteName, type StrictJsonOptions } from "./strict-json.ts";
 
 /** Bytes per element of every supported dtype. */
 export const SAFETENSORS_DTYPES = { F64: 8, I64: 8, F32: 4, I32: 4, F16: 2, BF16: 2, U8: 1, BOOL: 1 } as const;
@@ -43,7 +44,9 @@ export interface SafetensorsOptions {
 export const LENGTH_BYTES = 8;
 const MAX_RANK = 32;
 const DEFAULT_MAX_HEADER_BYTES = 16 * 1024 * 1024;
-const DEFAULT_MAX_TENSORS = 100_000;
+/** Far more than one file of any model that is served has; its header is read in one piece, in which everybody waits. */
+const DEFAULT_MAX_TENSORS = 16_000;
+const HEADER_JSON: StrictJsonOptions = { maxValues: LIMITS.jsonValues, maxKeys: LIMITS.jsonKeys };
 
 /**
  * The header's length in bytes, from the first 8 bytes of a file. A streaming reader must fetch 8 + this many bytes
@@ -129,7 +132,10 @@ function parseHeaderJson(bytes: Uint8Array, options: SafetensorsOptions): Record
     throw new TrimtabError(options.code ?? "invalid_model", `${name} has a header that is not UTF-8`, { cause: error });
   }
   if (!text.startsWith("{")) throw refuse("has a header that does not start with {; is it a safetensors file?");
-  return parseStrictJson(text, `the header of ${name}`, options.code ?? "invalid_model") as Record<string, unknown>;
+  return parseStrictJson(text, `the header of ${name}`, options.code ?? "invalid_model", HEADER_JSON) as Record<
+    string,
+    unknown
+  >;
 }
 
 function checkMetadata(value: unknown, refuse: Refuse): Readonly<Record<string, string>> {

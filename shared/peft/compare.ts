@@ -28,16 +28,30 @@ export function defaultSettings(): AnySettings[] {
 export function compareMethods(
   config: ModelConfig,
   settings: readonly ChosenSettings[],
-  { strict, param }: { readonly strict: boolean; readonly param: string },
+  options: ComparisonOptions,
 ): ComparedMethod[] {
-  return settings.map((chosen, index) => {
+  return [...comparisonSteps(config, settings, options)];
+}
+
+export interface ComparisonOptions {
+  readonly strict: boolean;
+  readonly param: string;
+}
+
+/** Like `compareMethods`, but one method at a time, so that the caller can do other work in between. */
+export function* comparisonSteps(
+  config: ModelConfig,
+  settings: readonly ChosenSettings[],
+  { strict, param }: ComparisonOptions,
+): Generator<ComparedMethod, void> {
+  for (const [index, chosen] of settings.entries()) {
     const { mergeable, suits } = suitsOf(chosen);
     try {
       const plan = planMethods({ config, settings: chosen, param: `${param}[${index}]` });
-      return { settings: chosen, mergeable: plan.mergeable ?? mergeable, suits, cost: estimateCost(config, plan) };
+      yield { settings: chosen, mergeable: plan.mergeable ?? mergeable, suits, cost: estimateCost(config, plan) };
     } catch (error) {
       if (strict || !(error instanceof TrimtabError) || error.code !== "invalid_request") throw error;
-      return { settings: chosen, mergeable, suits, refusal: error.message };
+      yield { settings: chosen, mergeable, suits, refusal: error.message };
     }
-  });
+  }
 }

@@ -12,7 +12,7 @@ import { type PatternNode, parsePattern } from "./pattern-syntax.ts";
 export class PatternBudget {
   #left: number;
 
-  constructor(steps = 3_000_000) {
+  constructor(steps = 600_000) {
     this.#left = steps;
   }
 

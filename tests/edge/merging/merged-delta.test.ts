@@ -1,6 +1,8 @@
 import { env } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
 import { mergeInTurns, readSources, requireServed } from "../../../edge/merging/merged-delta.ts";
+import { Pace } from "../../../edge/pace/pace.ts";
+import { Turnstile } from "../../../edge/pace/turnstile.ts";
 import { MergeDeltas } from "../../../shared/api/deltas.ts";
 import { type CanonicalDelta, type CanonicalModule, NO_DELTA } from "../../../shared/delta/canonical.ts";
 import { mergeDeltas } from "../../../shared/delta/merge/merge.ts";
@@ -42,9 +44,11 @@ describe("mergeInTurns", () => {
 
   it("lets others have a turn after each part, and comes to what mergeDeltas does", async () => {
     let turns = 0;
-    const result = await mergeInTurns(request(), two, async () => {
+    const counted = new Turnstile();
+    counted.pass = async () => {
       turns++;
-    });
+    };
+    const result = await mergeInTurns(request(), two, new Pace("a", counted));
     expect(turns).toBe(2);
     const terms = two.map((each, index) => ({ delta: each.delta, weight: index + 1 }));
     expect(result).toEqual(mergeDeltas(terms, { method: "linear" }));
@@ -53,13 +57,13 @@ describe("mergeInTurns", () => {
   it("refuses what would compute too long, and names the methods that would not", async () => {
     const large = { a: zeros([4096, 1]), b: zeros([1, 4096]) };
     const sources = two.map(() => source(delta({ q: large })));
-    await expect(
-      mergeInTurns(request({ method: "ties", density: 0.5 }), sources, async () => {}),
-    ).rejects.toMatchObject({
-      code: "invalid_request",
-      param: "method",
-      message: "`method` ties takes too long on a model of this size. Use linear, svd, cat.",
-    });
+    await expect(mergeInTurns(request({ method: "ties", density: 0.5 }), sources, new Pace("a"))).rejects.toMatchObject(
+      {
+        code: "invalid_request",
+        param: "method",
+        message: "`method` ties takes too long on a model of this size. Use linear, svd, cat.",
+      },
+    );
   });
 });
 

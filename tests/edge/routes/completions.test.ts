@@ -223,6 +223,17 @@ describe("a completion", () => {
     expect(chunks.at(-1)?.usage).toMatchObject({ total_tokens: 9 });
   });
 
+  it("refuses a list of wrong ids at the first", async () => {
+    const wrong = new Array<number>(300_000).fill(-1);
+    for (const [prompt, param] of [
+      [wrong, "prompt[0]"],
+      [[wrong, ["a"]], "prompt[0][0]"],
+    ]) {
+      const refusal = await api.refusal("POST", "/v1/completions", { key, body: { model, prompt } });
+      expect(refusal).toMatchObject({ status: 400, param });
+    }
+  });
+
   it.each([
     [{ prompt: [] }, "prompt"],
     [{ prompt: ["a", 1] }, "prompt"],

@@ -133,6 +133,19 @@ describe("refusing", () => {
     expect(() => parseSafetensorsHeader(bytes, bytes.length, { maxTensors: 10 })).toThrow("has more than 10 tensors");
   });
 
+  test("more names and values than are parsed together", () => {
+    const entry = '{"dtype":"U8","shape":[0],"data_offsets":[0,0]}';
+    const many = `{${Array.from({ length: 99_999 }, (_, i) => `"t${i}":${entry}`)}}`;
+    const shapes = `{"t":{"dtype":"U8","shape":[${new Array<number>(300_000).fill(0)}],"data_offsets":[0,0]}}`;
+    for (const [header, what] of [
+      [many, "65536 names"],
+      [shapes, "250000 values"],
+    ] as const) {
+      const bytes = file(header, 0);
+      expect(() => parseSafetensorsHeader(bytes, bytes.length)).toThrow(`has more than ${what}`);
+    }
+  });
+
   test("the header cap can be set", () => {
     const bytes = file("{}", 0);
     expect(() => parseSafetensorsHeader(bytes, bytes.length, { maxHeaderBytes: 1 })).toThrow("at most 1 are allowed");

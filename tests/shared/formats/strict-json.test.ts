@@ -19,14 +19,20 @@ describe("parseStrictJson", () => {
     ['{"a":1,"a":2}', '"a"'],
     ['{"x":[{"k":{},"b":1,"k":3}]}', '"k"'],
     ['{"a":1,"\\u0061":2}', '"a"'],
+    ['{"a":1,"b":2,"c":3,"b":4}', '"b"'],
+    ['{"":1,"":2}', '""'],
+    ['{"\\\\":1,"x\\"":2,"\\u005c":3}', '"\\\\"'],
     ['{"__proto__":1,"b":[],"__proto__":2}', '"__proto__"'],
   ])("refuses the repeated key in %s", (text, key) => {
     expect(() => parse(text)).toThrow(`the header has the key ${key} twice; keep one of them`);
   });
 
-  test("describes text that is not JSON", () => {
-    expect(() => parse("{'a':1}")).toThrow(/^the header is not valid JSON: /);
-  });
+  test.each(["{'a':1}", '{"a', '{"\\', '["\\u', '{"a\\u00":1}', "]}{", '{"\\x":1}', ""])(
+    "describes %j, which is not JSON",
+    (text) => {
+      expect(() => parse(text)).toThrow(/^the header is not valid JSON: /);
+    },
+  );
 
   test("deep nesting neither overflows nor hangs", () => {
     const depth = 100_000;
@@ -57,6 +63,25 @@ describe("what no reader could pass on", () => {
     const nested = (depth: number) => `${"[".repeat(depth)}${"]".repeat(depth)}`;
     read(nested(256));
     expect(() => read(nested(257))).toThrow("line 3 is nested 257 levels deep; at most 256 levels");
-    expect(() => read(nested(1_000_000))).toThrow(/levels deep/);
+    expect(() => read(nested(100_000))).toThrow(/levels deep/);
+  });
+
+  test("has more values or names than are parsed together", () => {
+    const list = (length: number, item: string) => `[${new Array<string>(length).fill(item).join(",")}]`;
+    // The list itself is one, and so is the first entry's place.
+    read(list(249_999, "1"));
+    expect(() => read(list(250_001, "1"))).toThrow("line 3 has more than 250000 values, and no more are read together");
+    expect(() => read(list(200_000, "[]"))).toThrow("250000 values");
+    expect(() => read(list(65_537, '{"a":"b"}'))).toThrow("line 3 has more than 65536 names of members");
+    // What stands in texts is not counted.
+    expect(read(JSON.stringify(list(200_000, '{"a":[]}')))).toContain("[{");
+  });
+
+  test("an error of its own may say so, before the text is parsed", () => {
+    const options = { maxValues: 3, tooMany: "payload_too_large" } as const;
+    expect(() => parseStrictJson("[1,2,3,4,", "it", "invalid_json", options)).toThrow(
+      expect.objectContaining({ code: "payload_too_large" }),
+    );
+    expect(parseStrictJson("[1]", "it", "invalid_json", options)).toEqual([1]);
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { loadModelFolder } from "../../../shared/model/model-folder.ts";
-import { compareMethods, defaultSettings } from "../../../shared/peft/compare.ts";
+import { compareMethods, comparisonSteps, defaultSettings } from "../../../shared/peft/compare.ts";
 import { ChosenSettings } from "../../../shared/peft/presets.ts";
 import { PEFT_METHODS } from "../../../shared/peft/registry.ts";
 import { elementCount } from "../../../shared/tensor.ts";
@@ -65,5 +65,14 @@ describe("compareMethods", () => {
     expect(() => compareMethods(config, settings, { strict: true, param: "methods" })).toThrow(
       expect.objectContaining({ code: "invalid_request", param: "methods[1].r" }),
     );
+  });
+});
+
+describe("comparisonSteps", () => {
+  it("does the work for one method at a time", () => {
+    const settings = [settingsOf({ type: "lora" }), settingsOf({ type: "lora", r: 4096 })];
+    const steps = comparisonSteps(config, settings, { strict: true, param: "methods" });
+    expect(steps.next().value).toMatchObject({ settings: settings[0] });
+    expect(() => steps.next()).toThrow(expect.objectContaining({ param: "methods[1].r" }));
   });
 });

@@ -84,7 +84,7 @@ describe("parseModulePattern", () => {
   it("ends when its budget is spent, for all that share it", () => {
     const pattern = parseModulePattern(`${"(.*)".repeat(100)}x`);
     if ("problem" in pattern) throw new Error(pattern.problem);
-    const budget = new PatternBudget();
+    const budget = new PatternBudget(3_000_000);
     const results = Array.from({ length: 20 }, () => pattern.matches("a".repeat(100), budget));
     expect(results[0]).toBe(false);
     expect(results.at(-1)).toBeUndefined();
