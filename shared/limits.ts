@@ -26,6 +26,10 @@ export const LIMITS = {
   /** As many as fit into a body of token ids. */
   bodyValues: 1 << 19,
   jsonKeys: 1 << 16,
+  /** Characters of JSON in one page of a list; a page ends early where its items have more. */
+  listBytes: 4 * (1 << 20),
+  /** Metrics that one job, checkpoint or delta may have. */
+  metrics: 1000,
   /** Bytes of one uploaded dataset. */
   file: 100 * (1 << 20),
   /** Bytes that a compressed dataset may unpack to. */
@@ -177,8 +181,6 @@ export const LIMITS = {
   evalsLength: 1 << 30,
   /** Runs of one tenant that have not ended. */
   evalRunsAtOnce: 100,
-  /** Bytes of JSON of the runs of one page of a list, which ends early rather than be larger. */
-  evalPage: 8 * (1 << 20),
   /** Evals that one job is measured by. */
   jobEvals: 8,
   messages: 1000,

@@ -1,4 +1,5 @@
 import { TrimtabError } from "../../shared/errors.ts";
+import { brokenBody } from "./broken-body.ts";
 import { disposition } from "./disposition.ts";
 
 /** A part of a multipart/form-data body. Read its chunks before you ask for the next part. */
@@ -104,7 +105,9 @@ class FormSource {
   }
 
   async #fill(): Promise<void> {
-    const { done, value } = await this.#reader.read();
+    const { done, value } = await this.#reader.read().catch((error: unknown) => {
+      throw brokenBody(error);
+    });
     if (done) throw malformed("ends in the middle of a part");
     this.#read += value.byteLength;
     if (this.#read > this.#maxBytes) {

@@ -6,6 +6,7 @@ import { joinBytes } from "../../shared/formats/join-bytes.ts";
 import { parseStrictJson, type StrictJsonOptions } from "../../shared/formats/strict-json.ts";
 import { formatPath } from "../../shared/issue-words.ts";
 import { LIMITS } from "../../shared/limits.ts";
+import { brokenBody } from "../blobs/broken-body.ts";
 import { Pace } from "../pace/pace.ts";
 import type { AppEnv } from "./app-env.ts";
 
@@ -143,10 +144,14 @@ async function readBounded(request: Request, limit: number): Promise<Uint8Array>
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   const body: ReadableStream<Uint8Array> = request.body ?? new Blob([]).stream();
-  for await (const chunk of body.values({ preventCancel: true })) {
-    bytes += chunk.byteLength;
-    if (bytes > limit) throw tooLarge();
-    chunks.push(chunk);
+  try {
+    for await (const chunk of body.values({ preventCancel: true })) {
+      bytes += chunk.byteLength;
+      if (bytes > limit) throw tooLarge();
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    throw error instanceof TrimtabError ? error : brokenBody(error);
   }
   return joinBytes(chunks);
 }

@@ -1,5 +1,7 @@
 /** Source files without a twin test, each with the reason. Files with logic do not belong here. */
 export const TWIN_EXEMPTIONS: Readonly<Record<string, string>> = {
+  "edge/blobs/broken-body.ts":
+    "one error: tests/edge/blobs/multipart.test.ts and tests/edge/routes/json-body.test.ts break bodies off",
   "shared/security-headers.ts": "names and values: tests/edge/routes/safe-headers.test.ts reads them on replies",
   "infra/start/front/": "one server in parts: tests/infra/start/front/front.test.ts drives all of it over sockets",
   "shared/api/admin.ts": "schemas: tests/edge/routes/admin-*.test.ts send valid and invalid requests",

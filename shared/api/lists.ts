@@ -37,13 +37,31 @@ export function listSchema<T extends z.ZodType>(item: T) {
   });
 }
 
-/** Makes a page of up to `limit` items from up to `limit + 1`; the extra one only shows that there are more. */
+/** The first items that fit into one reply, and the first one in any case. */
+export function withinBytes<T>(items: readonly T[], sizeOf: (item: T) => number): T[] {
+  let bytes = 0;
+  const over = items.findIndex((item, index) => {
+    bytes += sizeOf(item);
+    return index > 0 && bytes > LIMITS.listBytes;
+  });
+  return items.slice(0, over < 0 ? items.length : over);
+}
+
+/** About how many bytes an item takes in a reply. */
+export function sizeInJson(item: unknown): number {
+  return JSON.stringify(item).length;
+}
+
+/**
+ * Makes a page of up to `limit` items from up to `limit + 1`, and of fewer where more do not fit into one reply. The last one, if it is
+ * left out, shows that there are more.
+ */
 export function listOf<T extends { readonly id: string }>(items: readonly T[], limit: number): ListOf<T> {
-  const data = items.slice(0, limit);
+  const data = withinBytes(items.slice(0, limit), sizeInJson);
   return {
     object: "list",
     data,
-    has_more: items.length > limit,
+    has_more: items.length > data.length,
     first_id: data[0]?.id ?? null,
     last_id: data.at(-1)?.id ?? null,
   };

@@ -260,7 +260,11 @@ export const Result = z
   .meta({ id: "Result" });
 export type Result = z.infer<typeof Result>;
 
-const Metrics = z.record(z.string().max(64), z.number());
+const Metrics = z
+  .record(z.string().max(64), z.number())
+  .refine((metrics) => Object.keys(metrics).length <= LIMITS.metrics, {
+    message: `has more than ${LIMITS.metrics} metrics`,
+  });
 
 export const PublishCheckpoint = z.strictObject({ result: Result, metrics: Metrics }).meta({ id: "PublishCheckpoint" });
 export type PublishCheckpoint = z.infer<typeof PublishCheckpoint>;

@@ -80,6 +80,16 @@ export function parseManifest(bytes: Uint8Array): Manifest {
   throw new TrimtabError("invalid_delta", `${MANIFEST_FILE}: ${field} ${problem}`);
 }
 
+/** Throws `invalid_delta` where a manifest that is about to be kept has so many metrics that lists of deltas would be long. */
+export function requireFewMetrics({ metrics }: Pick<Manifest, "metrics">): void {
+  const count = Object.keys(metrics).length;
+  if (count <= LIMITS.metrics) return;
+  throw new TrimtabError(
+    "invalid_delta",
+    `${MANIFEST_FILE} has ${count} metrics; at most ${LIMITS.metrics} are kept. Leave the others out.`,
+  );
+}
+
 /** Throws `invalid_delta` when the delta was made for another base or tokenizer. */
 export function requireBase(
   manifest: Manifest,

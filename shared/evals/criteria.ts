@@ -70,12 +70,29 @@ export function checkTemplates(texts: readonly PlacedText[], { item, hasSample, 
   }
 }
 
-/** Refuses criteria that could grade nothing: templates that cannot be read, and fields that are not there. */
+/**
+ * Refuses criteria that could grade nothing, for templates that cannot be read and fields that are not there, and two of one name,
+ * whose results nobody could tell apart.
+ */
 export function checkCriteria(criteria: readonly Criterion[], source: TemplateSource): void {
+  requireDifferentNames(criteria);
   for (const [index, criterion] of criteria.entries()) {
     const at = `testing_criteria[${index}]`;
     partKind(criterion).check(criterion, at);
     checkTemplates(templatesOf(criterion, at), source);
+  }
+}
+
+function requireDifferentNames(criteria: readonly Criterion[]): void {
+  const firstOf = new Map<string, number>();
+  for (const [index, { name }] of criteria.entries()) {
+    const first = firstOf.get(name);
+    if (first !== undefined) {
+      const param = `testing_criteria[${index}].name`;
+      const message = `\`${param}\` is the name of \`testing_criteria[${first}]\` too. Results are told apart by name: choose another.`;
+      throw new TrimtabError("invalid_request", message, { param });
+    }
+    firstOf.set(name, index);
   }
 }
 

@@ -34,6 +34,11 @@ export interface ForwardOptions {
   readonly rewrite?: ModelRewrite;
   /** Receives every tap of taps.ts, after the rewrite. */
   readonly tap?: Taps["record"];
+  /**
+   * Takes from [B, T, W] the tokens whose result is read. The last layer computes nothing but keys, values and attention of the others,
+   * and its taps and the result have the shape that this gives.
+   */
+  readonly read?: (x: Value) => Value;
 }
 
 /**
@@ -41,7 +46,7 @@ export interface ForwardOptions {
  * graph are this function: they differ only in how attention finds its past.
  */
 export function forward(options: ForwardOptions): Value {
-  const { b, config, weight, attend, rewrite = {}, tap = () => {}, firstLayer = 0 } = options;
+  const { b, config, weight, attend, rewrite = {}, tap = () => {}, read = (x: Value) => x, firstLayer = 0 } = options;
   const modules = new Map(linearModules(config).map((module) => [module.path, module]));
   const linear = (path: string, x: Value): Value => {
     tap(`${path}.input`, x);
@@ -71,13 +76,17 @@ export function forward(options: ForwardOptions): Value {
       Value,
       Value,
     ];
-    hidden = block(path("self_attn"), hidden, linear(path("self_attn.o_proj"), attend(layer, q, k, v)));
+    const last = layer === config.layers - 1;
+    const mixed = attend(layer, q, k, v);
+    if (last) hidden = read(hidden);
+    hidden = block(path("self_attn"), hidden, linear(path("self_attn.o_proj"), last ? read(mixed) : mixed));
     const z = norm(postAttentionNorm(layer), hidden);
     const gated = b.mul(b.silu(linear(path("mlp.gate_proj"), z)), linear(path("mlp.up_proj"), z));
     hidden = block(path("mlp"), hidden, linear(path("mlp.down_proj"), gated));
     hidden = plus(hidden, rewrite.stream?.({ layer, stream: hidden }));
     tap(`layers.${layer}`, hidden);
   }
+  if (firstLayer === config.layers) hidden = read(hidden);
   const final = norm(FINAL_NORM, hidden);
   tap("final", final);
   return final;

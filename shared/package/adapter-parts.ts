@@ -1,4 +1,4 @@
-import { MANIFEST_FILE, type Manifest, parseManifest, requireBase } from "../delta/manifest.ts";
+import { MANIFEST_FILE, type Manifest, parseManifest, requireBase, requireFewMetrics } from "../delta/manifest.ts";
 import type { Scorer } from "../delta/scorer.ts";
 import { decodeScorer, SCORER_FILE } from "../delta/scorer-file.ts";
 import { SERVING_FILE } from "../delta/serving-file.ts";
@@ -48,7 +48,10 @@ export async function readAdapterParts(
   }
   const bytes = files.get(MANIFEST_FILE);
   const manifest = bytes === undefined ? undefined : parseManifest(bytes);
-  if (manifest !== undefined) requireBase(manifest, base);
+  if (manifest !== undefined) {
+    requireFewMetrics(manifest);
+    requireBase(manifest, base);
+  }
   const scorerFile = files.get(SCORER_FILE);
   const scorer = scorerFile === undefined ? undefined : decodeScorer(scorerFile, base.config);
   const adapters: Adapter[] = [];

@@ -3,6 +3,21 @@ export function wordsOf(text: string): string[] {
   return text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
 }
 
+/** Scripts that put no spaces between words. */
+const UNSPACED =
+  /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u;
+
+const segmenter = new Intl.Segmenter("en", { granularity: "word" });
+
+/** How many words a reader sees in a text: vowel signs and accents belong to their words, and unspaced scripts are segmented. */
+export function countWords(text: string): number {
+  let count = 0;
+  for (const [run] of text.matchAll(/[\p{L}\p{N}\p{M}]+/gu)) {
+    count += UNSPACED.test(run) ? [...segmenter.segment(run)].filter(({ isWordLike }) => isWordLike).length : 1;
+  }
+  return count;
+}
+
 export function normalized(text: string): string {
   return wordsOf(text).join(" ");
 }

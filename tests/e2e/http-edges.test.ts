@@ -1,5 +1,4 @@
 /** What HTTP clients meet at the edges of a whole stack: refused and broken bodies, cut downloads, and reused connections. */
-import { execFileSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { Agent, request } from "node:http";
 import { tmpdir } from "node:os";
@@ -10,6 +9,7 @@ import { ApiClient } from "../../infra/start/api-client.ts";
 import { addBase, demoKey } from "../../infra/start/demo-account.ts";
 import { choosePort } from "../../infra/start/free-port.ts";
 import { StateFolder } from "../../infra/start/state-folder.ts";
+import { processesOf } from "../support/processes.ts";
 import { RawClient } from "../support/raw-http.ts";
 import { type Program, ROOT, run, untilHealthy } from "./programs.ts";
 
@@ -202,28 +202,13 @@ test("clients that reuse connections meet no reset, beside others that break off
   expect(outcomes).toHaveLength(272);
 });
 
-/** The process that serves the Worker. */
-function workerd(): number {
-  const table = execFileSync("ps", ["-A", "-o", "pid=,ppid=,comm="], { encoding: "utf8" });
-  const processes = table
-    .trim()
-    .split("\n")
-    .map((line) => line.trim().split(/\s+/));
-  const below = new Set([String(serve.child.pid)]);
-  for (let size = 0; size < below.size; ) {
-    size = below.size;
-    for (const [pid, parent] of processes) if (below.has(parent!)) below.add(pid!);
-  }
-  const found = processes.filter(([pid, , name]) => below.has(pid!) && name?.includes("workerd"));
-  expect(found).toHaveLength(1);
-  return Number(found[0]![0]);
-}
-
 test("a stream whose server dies is cut, without an end that looks like one", async () => {
   const body = JSON.stringify(chat(200));
   const client = raw("POST /v1/chat/completions", [authorized(), JSON_TYPE, `content-length: ${body.length}`], body);
   expect(await client.until((text) => text.includes("delta"))).toBe(true);
-  process.kill(workerd(), "SIGKILL");
+  const workers = processesOf(serve.child.pid, /bin\/workerd serve/);
+  expect(workers).toHaveLength(1);
+  process.kill(workers[0]!, "SIGKILL");
   expect(await client.end()).toBeDefined();
   expect(client.text).not.toContain("[DONE]");
   expect(client.text).not.toContain("\r\n0\r\n");

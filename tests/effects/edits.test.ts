@@ -18,11 +18,11 @@ const facts = await lab.facts(60);
 afterAll(() => lab.close());
 
 it("ROME edits one fact at a time", { timeout: 900_000 }, async () => {
-  const { efficacy, paraphrase, neighbourhood } = await measureAlone(lab, facts.slice(0, 40), ROME);
-  // Over 200 facts 97.5, 88.8 and 98.0 %.
-  expect(efficacy).toBeGreaterThanOrEqual(0.94);
-  expect(paraphrase).toBeGreaterThanOrEqual(0.82);
-  expect(neighbourhood).toBeGreaterThanOrEqual(0.95);
+  const { efficacy, paraphrase, neighbourhood } = await measureAlone(lab, facts, ROME);
+  // Of these 60 facts 98.3, 94.7 and 98.9 %; over 200 97.5, 88.8 and 98.0 %.
+  expect(efficacy).toBeGreaterThanOrEqual(0.95);
+  expect(paraphrase).toBeGreaterThanOrEqual(0.88);
+  expect(neighbourhood).toBeGreaterThanOrEqual(0.96);
 });
 
 it("the default edits all of them at once", { timeout: 900_000 }, async () => {

@@ -18,6 +18,12 @@ export function lengthBucket(length: number): number {
   }
 }
 
+/** Places of a graph that searches the values of so many facts: finer steps where a place takes longer than to make another program. */
+export const slotsFor = (facts: number) => (facts < 8 ? countBucket(facts) : lengthBucket(facts));
+
+/** Tokens of each row of such a graph: of many facts, padding would take longer than to make a program of just that size. */
+export const tokensFor = (slots: number, tokens: number) => (slots < 16 ? lengthBucket(tokens) : tokens);
+
 /** Splits items into runs of at most `most`. */
 export function chunks<T>(items: readonly T[], most: number): T[][] {
   return Array.from({ length: Math.ceil(items.length / most) }, (_, i) => items.slice(i * most, (i + 1) * most));

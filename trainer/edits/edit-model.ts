@@ -1,4 +1,5 @@
 import type { Graph } from "../../shared/graph/graph.ts";
+import type { Shape } from "../../shared/graph/value-type.ts";
 import { type DenseMatrix, matrix, sizes } from "../../shared/linalg/matrix.ts";
 import type { ModelConfig } from "../../shared/model/config.ts";
 import { weightName } from "../../shared/model/modules.ts";
@@ -15,10 +16,11 @@ export const keyTap = (layer: number) => `${editedModule(layer)}.input`;
 const editedWeight = (layer: number) => weightName(editedModule(layer));
 
 /**
- * Programs that are kept, each with the memory of its largest run. Facts of many lengths have many graphs: with all of them kept, 900 facts
- * took 10 GB.
+ * Programs that are kept whatever their size, and the bytes up to which more are. Facts of many lengths have many graphs, each with the
+ * memory of its largest run: with all of them kept, 900 facts took 10 GB. Those of single facts are small, and take longer to make than to run.
  */
 const MOST_PROGRAMS = 12;
+const MOST_BYTES = 1024 ** 3;
 
 export interface EditModelOptions {
   readonly executor: Executor;
@@ -64,7 +66,7 @@ export class EditModel {
     this.config = config;
     this.layers = layers;
     this.yieldToEventLoop = yieldToEventLoop;
-    this.executor = createProgramCache(executor, { most: MOST_PROGRAMS });
+    this.executor = createProgramCache(executor, { most: MOST_PROGRAMS, room: { total: MOST_BYTES, sizeOf } });
     this.#weights = weights;
     this.#narrow = narrow ?? ((values) => Float32Array.from(values));
   }
@@ -143,3 +145,17 @@ export class EditModel {
     return made;
   }
 }
+
+/** Values that are computed, as a share of them, take their memory at a time; measured of graphs of values. */
+const LIVE = 1 / 7;
+
+/** About the memory of a program: its frozen tensors, twice where the executor packs them, and what a run holds. */
+function sizeOf({ graph, bindings }: BoundGraph): number {
+  const frozen = [...bindings.values()].reduce((sum, { data }) => sum + data.byteLength, 0);
+  const values = graph.nodes.flatMap(({ outputs }) => outputs).reduce((sum, { shape }) => sum + elementsOf(shape), 0);
+  return 2 * frozen + LIVE * 4 * values;
+}
+
+/** A dimension without a number counts as 1; graphs of edits have none. */
+const elementsOf = (shape: Shape) =>
+  shape.reduce<number>((all, size) => (typeof size === "number" ? all * size : all), 1);

@@ -3,7 +3,7 @@ import { train } from "../loop/train.ts";
 import { initialState, type TrainingState } from "../loop/training-state.ts";
 import { ADAMW_DEFAULTS, type AdamWConfig, slots } from "../optim/adamw.ts";
 import { feedsFor } from "../recipes/causal-graphs.ts";
-import { countBucket } from "./buckets.ts";
+import { slotsFor } from "./buckets.ts";
 import type { EditModel } from "./edit-model.ts";
 import type { EncodedFact } from "./encoded-fact.ts";
 import { type StartedFact, valueFeeds, valueShape } from "./value-batch.ts";
@@ -97,7 +97,7 @@ function groupsOf(facts: readonly EncodedFact[]): EncodedFact[][] {
   for (const one of sized) {
     const last = groups.at(-1);
     const [wider, longer] = [Math.max(after, one.after), Math.max(all, one.all)];
-    const count = countBucket((last?.length ?? 0) + 1) * Math.max(rows, one.rows);
+    const count = slotsFor((last?.length ?? 0) + 1) * Math.max(rows, one.rows);
     const fits = count * wider <= MOST_TOKENS && count * longer <= MOST_START_TOKENS;
     if (last !== undefined && last.length < MOST_FACTS && fits) {
       last.push(one.fact);
@@ -179,7 +179,7 @@ async function descend(
       afterStep: valueStops({ limits, stopBelow }),
       stop: (one) => {
         const active = activeOf(one).reduce((sum, flag) => sum + flag, 0);
-        return active === 0 || countBucket(active) < shape.facts;
+        return active === 0 || slotsFor(active) < shape.facts;
       },
       batches: (_, one) => {
         const active = f32([shape.facts, 1], activeOf(one));

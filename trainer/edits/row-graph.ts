@@ -28,6 +28,8 @@ export interface RowPass {
 export interface RowGraphOptions extends BatchShape {
   readonly config: ModelConfig;
   readonly rewrite?: (b: GraphBuilder) => ModelRewrite;
+  /** Whether of the last layer nothing but the places `at` is read: its taps and `final` are [B, W] then. */
+  readonly readsPlaces?: boolean;
 }
 
 /**
@@ -36,7 +38,7 @@ export interface RowGraphOptions extends BatchShape {
  */
 export function rowGraph(
   name: string,
-  { config, rows, tokens: length, rewrite: rewriteOf }: RowGraphOptions,
+  { config, rows, tokens: length, rewrite: rewriteOf, readsPlaces = false }: RowGraphOptions,
   outputs: (pass: RowPass) => Readonly<Record<string, Value>>,
 ): Graph {
   const b = new GraphBuilder(name);
@@ -59,11 +61,13 @@ export function rowGraph(
     return attention(b, config, { query, key, value, bias });
   };
   const taps = createTaps(config);
-  forward({ b, config, tokens, weight, attend, rewrite, tap: taps.record });
+  const atPositions = (x: Value) => b.gather(b.reshape(x, [rows * length, x.shape[2]!]), at);
+  const narrowed = readsPlaces ? { read: atPositions } : {};
+  forward({ b, config, tokens, weight, attend, rewrite, tap: taps.record, ...narrowed });
   return b.build(
     outputs({
       ...{ b, tap: taps.value, past: (layer) => pasts.get(layer)! },
-      atPositions: (x) => b.gather(b.reshape(x, [rows * length, x.shape[2]!]), at),
+      atPositions,
       logProbabilities: (final) => b.logSoftmax(head({ b, config, weight, rewrite }, final)),
     }),
   );

@@ -1,20 +1,22 @@
 import type { Graph } from "../../shared/graph/graph.ts";
 import type { ModelConfig } from "../../shared/model/config.ts";
-import { countBucket, lengthBucket } from "./buckets.ts";
+import { slotsFor, tokensFor } from "./buckets.ts";
 import type { EditModel } from "./edit-model.ts";
 import type { EncodedFact } from "./encoded-fact.ts";
 import { rowGraph } from "./row-graph.ts";
 import { type EncodedRow, rowFeeds } from "./rows.ts";
 import { pastNames } from "./value-graph.ts";
 
-/** What the values of one fact start from. n rows, T tokens from the subject's last one on, C tokens before it, D width. */
+/** What the values of one fact start from. D width, V vocabulary. */
 export interface ValueStart {
   /** The output of the edited layer's MLP, and of the whole layer, at the subject's last token of the bare prompt [D]. */
   readonly mlp: Float64Array;
   readonly layer: Float64Array;
   /** log p after the subject alone [V]. */
   readonly base: Float32Array;
-  readonly rows: readonly StartRow[];
+  /** The contexts, and the subject alone. */
+  readonly contexts: readonly StartRow[];
+  readonly subject: StartRow;
 }
 
 /** One row from its subject's last token on. */
@@ -44,8 +46,12 @@ export async function readValueStarts(
   const { kvHeads, headDim, hiddenSize: width, vocabSize } = config;
   const rows = facts.map(valueRows);
   const all = rows.flat();
-  const tokens = lengthBucket(Math.max(...all.map(({ ids }) => ids.length)));
-  const shape = { rows: countBucket(facts.length) * rows[0]!.length, tokens };
+  const slots = slotsFor(facts.length);
+  const shape = {
+    rows: slots * rows[0]!.length,
+    tokens: tokensFor(slots, Math.max(...all.map(({ ids }) => ids.length))),
+  };
+  const { tokens } = shape;
   const name = `starts ${layer} ${shape.rows} ${tokens}`;
   const outputs = await model.run(name, () => startGraph(name, config, layer, shape), rowFeeds(all, shape));
   const data = (output: string) => outputs[output]!.data as Float32Array;
@@ -76,7 +82,8 @@ export async function readValueStarts(
     return {
       ...{ mlp: vector("mlp"), layer: vector("layer") },
       base: data("base").slice(last * vocabSize, (last + 1) * vocabSize),
-      rows: own.map((one, i) => startRow(one, start + i)),
+      contexts: own.slice(0, -1).map((one, i) => startRow(one, start + i)),
+      subject: startRow(own.at(-1)!, last),
     };
   });
 }
@@ -87,14 +94,16 @@ function startGraph(
   layer: number,
   shape: { readonly rows: number; readonly tokens: number },
 ): Graph {
-  return rowGraph(name, { config, ...shape }, ({ tap, past, atPositions, logProbabilities }) => {
+  // A value's own layer is read at all tokens.
+  const readsPlaces = layer < config.layers - 1;
+  return rowGraph(name, { config, ...shape, readsPlaces }, ({ tap, past, atPositions, logProbabilities }) => {
     const above = Array.from({ length: config.layers - layer - 1 }, (_, i) => layer + 1 + i);
     return {
       stream: tap(`layers.${layer}`),
       mlp: atPositions(tap(`layers.${layer}.mlp`)),
       layer: atPositions(tap(`layers.${layer}`)),
       // Of every row, though only one of a fact is read: few rows more of the head's product.
-      base: logProbabilities(atPositions(tap("final"))),
+      base: logProbabilities(readsPlaces ? tap("final") : atPositions(tap("final"))),
       ...Object.fromEntries(
         above.flatMap((one) => {
           const names = pastNames(one);

@@ -18,6 +18,7 @@ interface Entry {
   readonly graph: Graph;
   readonly bindings: ReadonlyMap<string, Tensor>;
   readonly program: Promise<Program>;
+  readonly size: number;
 }
 
 const NO_BINDINGS: ReadonlyMap<string, Tensor> = new Map();
@@ -28,12 +29,14 @@ export interface ProgramCacheOptions {
    * of them at a time. All are kept by default.
    */
   readonly most?: number;
+  /** Beyond `most`, programs are kept as long as all of them together are no larger than `total`. Nothing is kept so by default. */
+  readonly room?: { readonly total: number; readonly sizeOf: (program: Pick<Entry, "graph" | "bindings">) => number };
 }
 
 /** Programs are looked up by their graph object and the tensor objects bound to it. The caller disposes the cache. */
 export function createProgramCache(
   executor: Executor,
-  { most = Number.POSITIVE_INFINITY }: ProgramCacheOptions = {},
+  { most = Number.POSITIVE_INFINITY, room = { total: 0, sizeOf: () => 1 } }: ProgramCacheOptions = {},
 ): ProgramCache {
   let entries: Entry[] = [];
   /** Programs that hold one user's values. */
@@ -44,10 +47,12 @@ export function createProgramCache(
     if (disposed) throw new TrimtabError("internal_error", `cannot compile ${graph.name}: its cache is disposed`);
     const bindings = options.bindings ?? NO_BINDINGS;
     let entry = entries.find((known) => known.graph === graph && sameTensors(known.bindings, bindings));
-    entry ??= { graph, bindings, program: executor.compile(graph, options) };
+    entry ??= { graph, bindings, program: executor.compile(graph, options), size: room.sizeOf({ graph, bindings }) };
     // The last is the one that was asked for last.
     entries = [...entries.filter((known) => known !== entry), entry];
-    while (entries.length > most) await (await entries.shift()!.program.catch(() => undefined))?.dispose();
+    while (entries.length > most && sizeOf(entries) > room.total) {
+      await (await entries.shift()!.program.catch(() => undefined))?.dispose();
+    }
     try {
       return handedOut(await entry.program, () => {
         const own = executor.compile(graph, options);
@@ -87,6 +92,8 @@ function handedOut(shared: Program, compileOwn: () => Promise<Program>): Program
     dispose: async () => undefined,
   };
 }
+
+const sizeOf = (entries: readonly Entry[]) => entries.reduce((sum, { size }) => sum + size, 0);
 
 function sameTensors(one: ReadonlyMap<string, Tensor>, other: ReadonlyMap<string, Tensor>): boolean {
   if (one === other) return true;

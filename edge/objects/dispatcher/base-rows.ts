@@ -1,7 +1,7 @@
 /** The base models that every tenant can use. A base is announced with its files' digests, uploaded, checked, and then immutable. */
 import type { BaseModel, CreateBase } from "../../../shared/api/admin.ts";
 import { checkFileList, type StoredFile } from "../../../shared/api/artefacts.ts";
-import type { Page } from "../../../shared/api/lists.ts";
+import type { ListOf, Page } from "../../../shared/api/lists.ts";
 import { contextFields, type Model } from "../../../shared/api/models.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import { parseModelConfig } from "../../../shared/model/config.ts";
@@ -175,9 +175,9 @@ function contextLength(config: unknown): number | null {
   }
 }
 
-/** Bases of every status, newest first, and one more than the page holds if there are more. */
-export function baseModels(db: Database, page: Page): BaseModel[] {
-  return pageOf<BaseRow>(db, { table: "bases" }, page).map((row) => baseModelOf(db, row));
+/** Bases of every status, newest first. */
+export function baseModels(db: Database, page: Page): ListOf<BaseModel> {
+  return pageOf(db, { table: "bases" }, page, (row: BaseRow) => baseModelOf(db, row));
 }
 
 export function requireBaseModel(db: Database, id: string): BaseModel {

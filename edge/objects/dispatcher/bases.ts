@@ -1,6 +1,6 @@
 import type { BaseModel, CreateBase } from "../../../shared/api/admin.ts";
 import { folderDigest, type StoredFile } from "../../../shared/api/artefacts.ts";
-import { type Deleted, type ListOf, listOf, type Page } from "../../../shared/api/lists.ts";
+import type { Deleted, ListOf, Page } from "../../../shared/api/lists.ts";
 import type { Model } from "../../../shared/api/models.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import { UploadedFolder } from "../../blobs/uploaded-folder.ts";
@@ -101,7 +101,7 @@ export const bases = objectModule({
           return { id, object: "base_model", deleted: true };
         },
 
-        listAll: (page: Page): ListOf<BaseModel> => listOf(baseModels(db, page), page.limit),
+        listAll: (page: Page): ListOf<BaseModel> => baseModels(db, page),
 
         get: (id: string): BaseModel => requireBaseModel(db, id),
 

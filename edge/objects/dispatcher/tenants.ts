@@ -1,5 +1,5 @@
 import type { TenantSummary } from "../../../shared/api/admin.ts";
-import { type ListOf, listOf, type Page } from "../../../shared/api/lists.ts";
+import type { ListOf, Page } from "../../../shared/api/lists.ts";
 import { seconds } from "../database.ts";
 import { objectModule } from "../module.ts";
 import { pageOf } from "../page.ts";
@@ -25,9 +25,9 @@ export const tenants = objectModule({
         }),
 
       list(page: Page): ListOf<TenantSummary> {
-        const rows = pageOf<{ id: string; created_at: number }>(db, { table: "tenants" }, page);
-        const summaries = rows.map(({ id, created_at }) => ({ id, object: "tenant", created_at }) as const);
-        return listOf(summaries, page.limit);
+        const summary = ({ id, created_at }: { id: string; created_at: number }) =>
+          ({ id, object: "tenant", created_at }) as const;
+        return pageOf(db, { table: "tenants" }, page, summary);
       },
     },
   }),

@@ -1,5 +1,5 @@
 import type { Alias, AliasMove, CreateAlias, MoveAlias } from "../../../shared/api/aliases.ts";
-import { type Deleted, type ListOf, listOf, type Page } from "../../../shared/api/lists.ts";
+import type { Deleted, ListOf, Page } from "../../../shared/api/lists.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import { type Idempotency, settleCreation } from "../idempotency.ts";
 import { pageOf } from "../page.ts";
@@ -85,11 +85,7 @@ export const aliases = tenantModule({
         },
 
         list(page: Page): ListOf<Alias> {
-          const rows = pageOf<AliasRow>(db, { table: "aliases" }, page);
-          return listOf(
-            rows.map((row) => shownAlias(db, row)),
-            page.limit,
-          );
+          return pageOf(db, { table: "aliases" }, page, (row: AliasRow) => shownAlias(db, row));
         },
 
         get: (id: string): Alias => shownAlias(db, requireAlias(db, id)),
@@ -155,8 +151,7 @@ export const aliases = tenantModule({
         /** Newest first. */
         history(id: string, page: Page): ListOf<AliasMove> {
           requireAlias(db, id);
-          const rows = pageOf<MoveRow>(db, { table: "alias_moves", where: "alias = ?", values: [id] }, page);
-          return listOf(rows.map(shownMove), page.limit);
+          return pageOf(db, { table: "alias_moves", where: "alias = ?", values: [id] }, page, shownMove);
         },
 
         delete(id: string): Deleted {

@@ -1,5 +1,5 @@
 import type { Checkpoint } from "../../../shared/api/jobs.ts";
-import { type ListOf, listOf, type Page } from "../../../shared/api/lists.ts";
+import type { ListOf, Page } from "../../../shared/api/lists.ts";
 import type { ResumeState } from "../../../shared/api/trainer.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import { doomBlob, readyBlob } from "../blob-ledger.ts";
@@ -84,11 +84,8 @@ export function addCheckpoint(
 }
 
 export function listCheckpoints(db: Database, job: string, page: Page): ListOf<Checkpoint> {
-  const rows = pageOf<CheckpointRow>(db, { table: "checkpoints", where: "job = ?", values: [job] }, page);
-  return listOf(
-    rows.map((row) => checkpointOf(db, row)),
-    page.limit,
-  );
+  const source = { table: "checkpoints", where: "job = ?", values: [job] };
+  return pageOf(db, source, page, (row: CheckpointRow) => checkpointOf(db, row));
 }
 
 /** OpenAI's names of what a checkpoint was published with, measured on the whole validation file. */

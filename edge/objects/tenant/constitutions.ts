@@ -5,7 +5,7 @@ import type {
   InlineConstitution,
   UpdateConstitution,
 } from "../../../shared/api/constitutions.ts";
-import { type Deleted, type ListOf, listOf, type Page } from "../../../shared/api/lists.ts";
+import type { Deleted, ListOf, Page } from "../../../shared/api/lists.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import { type Idempotency, settleCreation } from "../idempotency.ts";
 import { pageOf } from "../page.ts";
@@ -14,7 +14,6 @@ import {
   addConstitutionVersion,
   CONSTITUTION_TABLES,
   type ConstitutionRow,
-  type ConstitutionVersionRow,
   copiedConstitution,
   dropConstitution,
   requireConstitution,
@@ -44,11 +43,7 @@ export const constitutions = tenantModule({
       },
 
       list(page: Page): ListOf<Constitution> {
-        const rows = pageOf<ConstitutionRow>(db, { table: "constitutions" }, page);
-        return listOf(
-          rows.map((row) => shownConstitution(db, row)),
-          page.limit,
-        );
+        return pageOf(db, { table: "constitutions" }, page, (row: ConstitutionRow) => shownConstitution(db, row));
       },
 
       /** A constitution in its newest version, or, for `kindness@3`, that version. */
@@ -80,12 +75,8 @@ export const constitutions = tenantModule({
       /** Newest first. */
       versions(id: string, page: Page): ListOf<ConstitutionVersion> {
         requireConstitution(db, id);
-        const rows = pageOf<ConstitutionVersionRow>(
-          db,
-          { table: "constitution_versions", where: "constitution = ?", values: [id] },
-          page,
-        );
-        return listOf(rows.map(shownConstitutionVersion), page.limit);
+        const source = { table: "constitution_versions", where: "constitution = ?", values: [id] };
+        return pageOf(db, source, page, shownConstitutionVersion);
       },
 
       /** What a job that names it keeps. @throws TrimtabError not_found, naming `param` */

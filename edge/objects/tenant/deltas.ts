@@ -1,4 +1,4 @@
-import { type Deleted, type ListOf, listOf, type Page } from "../../../shared/api/lists.ts";
+import type { Deleted, ListOf, Page } from "../../../shared/api/lists.ts";
 import type { Delta } from "../../../shared/api/models.ts";
 import type { Manifest } from "../../../shared/delta/manifest.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
@@ -12,11 +12,8 @@ import { requireNoJobOn } from "./job-parent.ts";
 import { deltasToMerge, type RequestedDelta } from "./resolve.ts";
 
 export function listDeltas(db: Database, page: Page, statusOf: StatusOf): ListOf<Delta> {
-  const rows = pageOf<ArtefactRow>(db, { table: "artefacts", where: "kind = 'delta'" }, page);
-  return listOf(
-    rows.map((row) => deltaOf(db, row, statusOf)),
-    page.limit,
-  );
+  const source = { table: "artefacts", where: "kind = 'delta'" };
+  return pageOf(db, source, page, (row: ArtefactRow) => deltaOf(db, row, statusOf));
 }
 
 export function requireDelta(db: Database, id: string, param: string): ArtefactRow {

@@ -1,5 +1,5 @@
 import type { JobEvent } from "../../../shared/api/jobs.ts";
-import { type ListOf, listOf, type Page } from "../../../shared/api/lists.ts";
+import { type ListOf, type Page, sizeInJson, withinBytes } from "../../../shared/api/lists.ts";
 import type { EventBatchReply, TrainerEvent } from "../../../shared/api/trainer.ts";
 import { type Database, seconds } from "../database.ts";
 import type { Hold } from "../hold.ts";
@@ -73,13 +73,13 @@ export function addTrainerEvents(
 }
 
 export function listEvents(db: Database, job: string, page: Page): ListOf<JobEvent> {
-  const rows = pageOf<EventRow>(db, { table: "events", where: "job = ?", values: [job] }, page);
-  return listOf(rows.map(eventOf), page.limit);
+  return pageOf(db, { table: "events", where: "job = ?", values: [job] }, page, eventOf);
 }
 
-/** Up to 200 events after the cursor, oldest first. */
+/** Up to 200 events after the cursor, as many as fit into a reply, oldest first. */
 export function eventsAfter(db: Database, job: string, cursor: number): EventStretch {
-  const rows = db.all<EventRow>("SELECT * FROM events WHERE job = ? AND n > ? ORDER BY n LIMIT 200", job, cursor);
+  const found = db.all<EventRow>("SELECT * FROM events WHERE job = ? AND n > ? ORDER BY n LIMIT 200", job, cursor);
+  const rows = withinBytes(found, sizeInJson);
   return { events: rows.map(eventOf), cursor: rows.at(-1)?.n ?? cursor };
 }
 

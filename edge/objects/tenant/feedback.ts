@@ -1,5 +1,5 @@
 import type { CreateFeedback, Feedback, FeedbackFilter } from "../../../shared/api/feedback.ts";
-import { type Deleted, type ListOf, listOf, type Page } from "../../../shared/api/lists.ts";
+import type { Deleted, ListOf, Page } from "../../../shared/api/lists.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import { type Idempotency, settleCreation } from "../idempotency.ts";
 import { pageOf } from "../page.ts";
@@ -9,7 +9,6 @@ import {
   conditionOf,
   dropFeedback,
   FEEDBACK_TABLES,
-  type FeedbackRow,
   feedbackOf,
   requireFeedback,
   scalesOf,
@@ -39,8 +38,7 @@ export const feedback = tenantModule({
 
       /** Newest first. */
       list({ after, limit, ...filter }: Page & FeedbackFilter): ListOf<Feedback> {
-        const rows = pageOf<FeedbackRow>(db, { table: "feedback", ...conditionOf(filter) }, { after, limit });
-        return listOf(rows.map(feedbackOf), limit);
+        return pageOf(db, { table: "feedback", ...conditionOf(filter) }, { after, limit }, feedbackOf);
       },
 
       get: (id: string): Feedback => feedbackOf(requireFeedback(db, id)),

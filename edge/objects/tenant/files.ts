@@ -7,7 +7,7 @@ import {
   requireDatasetKind,
   type UploadPurpose,
 } from "../../../shared/api/files.ts";
-import { type Deleted, type ListOf, listOf, type Page } from "../../../shared/api/lists.ts";
+import type { Deleted, ListOf, Page } from "../../../shared/api/lists.ts";
 import type { DatasetKindName } from "../../../shared/data/dataset-kinds/registry.ts";
 import { saidFormat } from "../../../shared/data/said-format.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
@@ -172,11 +172,7 @@ export function listFiles(db: Database, page: FilePage): ListOf<FileObject> {
   const known = Object.entries(OF_PURPOSE).find(([name]) => name === purpose)?.[1];
   const chosen = known ?? (purpose === undefined ? "1" : "0");
   const source = { table: "files", where: `state = 'ready' AND ${chosen}`, cursors: "state <> 'pending'", order };
-  const rows = pageOf<FileRow>(db, source, page);
-  return listOf(
-    rows.map((row) => fileOf(db, row)),
-    page.limit,
-  );
+  return pageOf(db, source, page, (row: FileRow) => fileOf(db, row));
 }
 
 /** Deletes a file that nothing needs any more. */

@@ -23,6 +23,8 @@ const AT_ONCE = 100;
 export async function tellDispatcher(context: TenantContext): Promise<void> {
   await context.rearm(TELL_AGAIN_MS);
   await attempt("tell the Dispatcher of jobs", tell(context));
+  // Whatever else has come of the change is done now.
+  await context.rearm();
 }
 
 async function tell(context: TenantContext): Promise<void> {

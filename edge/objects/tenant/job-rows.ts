@@ -1,6 +1,6 @@
 import type { CreateJob, Job, JobFilter, JobStatus } from "../../../shared/api/jobs.ts";
 import { TERMINAL_STATUSES } from "../../../shared/api/jobs.ts";
-import { type ListOf, listOf } from "../../../shared/api/lists.ts";
+import type { ListOf } from "../../../shared/api/lists.ts";
 import { datasetsOf, type Executor, type Method, requireMixable, settingsOf } from "../../../shared/api/methods.ts";
 import type { Mixture } from "../../../shared/api/mixtures.ts";
 import { modelsNamedByJob } from "../../../shared/api/pipeline-references.ts";
@@ -216,10 +216,7 @@ export function listJobs(db: Database, { metadata, ...page }: JobFilter): ListOf
   const has = "EXISTS (SELECT 1 FROM json_each(spec, '$.metadata') WHERE key = ? AND value = ?)";
   const where =
     metadata === null ? "json_extract(spec, '$.metadata') IS NULL" : pairs.map(() => has).join(" AND ") || "1";
-  return listOf(
-    pageOf<JobRow>(db, { table: "jobs", where, values: pairs.flat() }, page).map((row) => jobOf(db, row)),
-    page.limit,
-  );
+  return pageOf(db, { table: "jobs", where, values: pairs.flat() }, page, (row: JobRow) => jobOf(db, row));
 }
 
 export function isTerminal(status: JobStatus): boolean {

@@ -55,8 +55,7 @@ export const keptCompletions = tenantModule({
           const { model, order } = page;
           const where = model === undefined ? OF_KIND : `${OF_KIND} AND model = ?`;
           const values = ["chat", ...(model === undefined ? [] : [model])];
-          const rows = pageOf<KeptRow>(db, { table: "kept_completions", where, values, order }, page);
-          return listOf(rows.map(chatOf), page.limit);
+          return pageOf(db, { table: "kept_completions", where, values, order }, page, chatOf);
         },
 
         chat: (id: string): StoredChat => chatOf(required(id, "chat")),

@@ -1,5 +1,5 @@
 import type { Key } from "../../../shared/api/admin.ts";
-import { type Deleted, type ListOf, listOf, type Page } from "../../../shared/api/lists.ts";
+import type { Deleted, ListOf, Page } from "../../../shared/api/lists.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import { sha256Hex } from "../../../shared/formats/digest.ts";
 import { LIMITS } from "../../../shared/limits.ts";
@@ -61,7 +61,7 @@ export function isKey(db: Database, hash: string): boolean {
 }
 
 export function listKeys(db: Database, page: Page): ListOf<Key> {
-  return listOf(pageOf<KeyRow>(db, { table: "keys" }, page).map(keyOf), page.limit);
+  return pageOf(db, { table: "keys" }, page, keyOf);
 }
 
 export function revokeKey(db: Database, id: string): void {

@@ -1,7 +1,7 @@
 import type { KeptPrompt } from "../../../shared/api/kept-completions.ts";
 import type { CreateLabel, Label, NextTask } from "../../../shared/api/label-work.ts";
 import type { LabelAnswer, LabelProject, ProjectSettings, TaskText } from "../../../shared/api/labeling.ts";
-import { type Deleted, type ListOf, listOf, type Page } from "../../../shared/api/lists.ts";
+import type { Deleted, ListOf, Page } from "../../../shared/api/lists.ts";
 import { type ErrorCode, TrimtabError } from "../../../shared/errors.ts";
 import type { LabelledTask } from "../../../shared/labeling/judged.ts";
 import type { SummedLabel } from "../../../shared/labeling/summary.ts";
@@ -30,7 +30,6 @@ import {
   addLabel,
   type JudgedLabel,
   LABEL_TABLES,
-  type LabelRow,
   labelCounts,
   labelledStretch,
   labelOf,
@@ -116,7 +115,7 @@ export const labeling = tenantModule({
         },
 
         list(page: Page): ListOf<LabelProject> {
-          return listOf(pageOf<ProjectRow>(db, { table: "label_projects" }, page).map(shown), page.limit);
+          return pageOf(db, { table: "label_projects" }, page, shown);
         },
 
         get: (id: string): LabelProject => shown(requireProject(db, id)),
@@ -201,7 +200,7 @@ export const labeling = tenantModule({
           ].filter((filter): filter is [string, string] => filter[1] !== undefined);
           const where = ["project = ?", ...filters.map(([condition]) => condition)].join(" AND ");
           const values = [project, ...filters.map(([, value]) => value)];
-          return listOf(pageOf<LabelRow>(db, { table: "labels", where, values }, page).map(labelOf), page.limit);
+          return pageOf(db, { table: "labels", where, values }, page, labelOf);
         },
 
         /** Some labels for the project's statistics, newest first, and how many labels it has. */

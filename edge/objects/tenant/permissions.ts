@@ -82,8 +82,7 @@ export const permissions = tenantModule({
         const values = project === undefined ? [model] : [model, project];
         const source = { table: "checkpoint_permissions", ...chosen, values };
         const sorted = { ...source, order: order === "ascending" ? ("asc" as const) : ("desc" as const) };
-        const rows = pageOf<PermissionRow>(db, sorted, page);
-        return listOf(rows.map(permissionOf), page.limit);
+        return pageOf(db, sorted, page, permissionOf);
       },
 
       delete: (checkpoint: string, id: string): DeletedPermission =>

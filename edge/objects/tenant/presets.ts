@@ -1,4 +1,4 @@
-import { type Deleted, type ListOf, listOf, type Page } from "../../../shared/api/lists.ts";
+import type { Deleted, ListOf, Page } from "../../../shared/api/lists.ts";
 import type { SteeringObject } from "../../../shared/api/steering.ts";
 import type { CreatePreset, Preset, PresetVersion, UpdatePreset } from "../../../shared/api/steering-presets.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
@@ -64,11 +64,7 @@ export const presets = tenantModule({
         },
 
         list(page: Page): ListOf<Preset> {
-          const rows = pageOf<PresetRow>(db, { table: "presets" }, page);
-          return listOf(
-            rows.map((row) => shownPreset(db, row)),
-            page.limit,
-          );
+          return pageOf(db, { table: "presets" }, page, (row: PresetRow) => shownPreset(db, row));
         },
 
         get: (id: string): Preset => shownPreset(db, requirePreset(db, id)),
@@ -125,12 +121,7 @@ export const presets = tenantModule({
         /** Newest first. */
         history(id: string, page: Page): ListOf<PresetVersion> {
           requirePreset(db, id);
-          const rows = pageOf<PresetVersionRow>(
-            db,
-            { table: "preset_versions", where: "preset = ?", values: [id] },
-            page,
-          );
-          return listOf(rows.map(shownVersion), page.limit);
+          return pageOf(db, { table: "preset_versions", where: "preset = ?", values: [id] }, page, shownVersion);
         },
 
         /** @throws TrimtabError conflict while an alias is steered by it. */

@@ -1,4 +1,4 @@
-import { type Deleted, type ListOf, listOf, type Page } from "../../../shared/api/lists.ts";
+import type { Deleted, ListOf, Page } from "../../../shared/api/lists.ts";
 import { parseScorerAllow, requireScorerUrl } from "../../../shared/api/scorer-url.ts";
 import type { ChangeScorer, CreateScorer, Scorer } from "../../../shared/api/steering-scorers.ts";
 import type { ScorerTarget } from "../../scoring/target.ts";
@@ -11,7 +11,6 @@ import {
   dropScorer,
   requireScorer,
   SCORER_TABLE,
-  type ScorerRow,
   scorerTarget,
   shownScorer,
 } from "./scorer-rows.ts";
@@ -37,7 +36,7 @@ export const scorers = tenantModule({
         },
 
         list(page: Page): ListOf<Scorer> {
-          return listOf(pageOf<ScorerRow>(db, { table: "scorers" }, page).map(shownScorer), page.limit);
+          return pageOf(db, { table: "scorers" }, page, shownScorer);
         },
 
         get: (id: string): Scorer => shownScorer(requireScorer(db, id)),

@@ -2,7 +2,7 @@ import type { ArtefactKindRow } from "../../../shared/api/artefact-kinds/kind.ts
 import { ARTEFACT_KINDS } from "../../../shared/api/artefact-kinds/registry.ts";
 import { checkFileList, folderDigest } from "../../../shared/api/artefacts.ts";
 import type { Result } from "../../../shared/api/trainer.ts";
-import { MANIFEST_FILE, type Manifest, parseManifest } from "../../../shared/delta/manifest.ts";
+import { MANIFEST_FILE, type Manifest, parseManifest, requireFewMetrics } from "../../../shared/delta/manifest.ts";
 import { SERVING_FILE } from "../../../shared/delta/serving-file.ts";
 import { TrimtabError } from "../../../shared/errors.ts";
 import { parseSafetensorsHeader, safetensorsHeaderLength } from "../../../shared/formats/safetensors.ts";
@@ -53,6 +53,7 @@ export async function verifyResult(
 /** Checks that the manifest names the job's base. */
 function checkManifest(bytes: Uint8Array, base: { id: string; digest: string }): Manifest {
   const manifest = parseManifest(bytes);
+  requireFewMetrics(manifest);
   if (manifest.base_digest === base.digest) return manifest;
   throw new TrimtabError(
     "invalid_delta",

@@ -34,7 +34,7 @@ const HEADER_BYTES = 16 * 1024;
 /** Starts to listen; rejects if the port cannot be had. */
 export async function startFront({ host, port, worker, limits = FRONT_LIMITS }: FrontOptions): Promise<Front> {
   const agent = new Agent({ keepAlive: false });
-  const connections = new Connections(limits.connections);
+  const connections = new Connections(limits);
   const turns = new WeakMap<Socket, Turns>();
   const server = createServer({
     headersTimeout: limits.headMs,

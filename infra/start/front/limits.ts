@@ -2,6 +2,8 @@
 export interface FrontLimits {
   /** Connections at a time, requests under way or not. */
   readonly connections: number;
+  /** Bodies that are on their way at a time. The Worker holds some 100 kB for each of them. */
+  readonly bodies: number;
   /** Requests that one connection may have sent ahead of the replies to those before them. */
   readonly pipelined: number;
   /** Milliseconds from a connection's start to the end of its first request's headers. */
@@ -31,6 +33,7 @@ const MIB = 1 << 20;
 
 export const FRONT_LIMITS: FrontLimits = {
   connections: 4096,
+  bodies: 512,
   pipelined: 64,
   headMs: 20_000,
   checkMs: 2_000,

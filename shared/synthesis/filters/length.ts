@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { wordsOf } from "../words.ts";
+import { countWords } from "../words.ts";
 import { type Filter, PASSED } from "./filter.ts";
 
 const Settings = z
@@ -17,7 +17,7 @@ export const length: Filter<z.output<typeof Settings>> = {
   settings: Settings,
   stage: "instruction",
   check({ instruction }, { min_words: least, max_words: most }) {
-    const words = wordsOf(instruction).length;
+    const words = countWords(instruction);
     if (words >= least && words <= most) return PASSED;
     return { reason: `its instruction has ${words} words`, score: words };
   },

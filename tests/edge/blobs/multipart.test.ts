@@ -102,3 +102,18 @@ describe("formBoundary", () => {
     expect(() => formBoundary(type, "`file`")).toThrow("multipart/form-data with the fields `file`"),
   );
 });
+
+it("a body that breaks off is told from one that ends too early", async () => {
+  const pieces = [encoder.encode(part('name="file"', "abc")), undefined];
+  const body = new ReadableStream<Uint8Array>({
+    pull(controller) {
+      const piece = pieces.shift();
+      if (piece === undefined) controller.error(new Error("Network connection lost."));
+      else controller.enqueue(piece);
+    },
+  });
+  const all = async () => {
+    for await (const { chunks } of formParts(body, "b", 1 << 20)) for await (const _ of chunks);
+  };
+  await expect(all()).rejects.toMatchObject({ code: "invalid_request", message: expect.stringContaining("broke off") });
+});

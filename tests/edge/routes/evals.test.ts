@@ -155,6 +155,11 @@ describe("an eval", () => {
       "testing_criteria[0].input",
     ],
     [
+      "two criteria of one name",
+      { data_source_config: custom, testing_criteria: [exact, { ...exact, name: "other" }, { ...exact }] },
+      "testing_criteria[2].name",
+    ],
+    [
       "a program",
       { data_source_config: custom, testing_criteria: [{ type: "python", name: "p", source: "def grade(): ..." }] },
       "testing_criteria[0].type",

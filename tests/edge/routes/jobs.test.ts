@@ -594,7 +594,7 @@ describe("the Dispatcher", () => {
     );
     const stub = env.TENANT.get(env.TENANT.idFromName("outboxer"));
     await runInDurableObject(stub, async (_, { storage }) => {
-      storage.sql.exec("UPDATE jobs SET queued = 0 WHERE id = ?", id);
+      storage.sql.exec("UPDATE jobs SET told = 0 WHERE id = ?", id);
       await storage.setAlarm(Date.now() + 60_000);
     });
     expect(await runDurableObjectAlarm(stub)).toBe(true);

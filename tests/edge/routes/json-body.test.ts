@@ -48,6 +48,13 @@ describe("a JSON body", () => {
     }
   });
 
+  it("that breaks off is the client's to send again", async () => {
+    const broken = new ReadableStream({
+      pull: (controller) => controller.error(new Error("Network connection lost.")),
+    });
+    expect(await refused(broken)).toMatchObject({ status: 400, message: expect.stringContaining("broke off") });
+  });
+
   it("is read up to its limit, whatever it says of its length", async () => {
     const large = JSON.stringify({ model: "x".repeat(LIMITS.jsonBody) });
     const tooLarge = { status: 413, code: "payload_too_large" };

@@ -29,6 +29,8 @@ interface Options {
   readonly rewrite?: (b: GraphBuilder) => ModelRewrite;
   readonly attended?: string[];
   readonly tap?: (name: string, value: Value) => void;
+  /** The tokens whose result is read, all by default. */
+  readonly read?: readonly number[];
   /** More outputs, asked for when the graph is built. */
   readonly outputs?: () => Record<string, Value>;
 }
@@ -49,6 +51,8 @@ function build(options: Options = {}) {
     ]);
   };
   const rewrite = options.rewrite?.(b) ?? {};
+  const { read } = options;
+  const places = read === undefined ? undefined : b.constant(i64([read.length], [...read]));
   const hidden = forward({
     b,
     config: model,
@@ -57,6 +61,9 @@ function build(options: Options = {}) {
     attend,
     rewrite,
     ...(options.tap === undefined ? {} : { tap: options.tap }),
+    ...(places === undefined
+      ? {}
+      : { read: (x: Value) => b.gather(b.reshape(x, [TOKENS.data.length, x.shape[2]!]), places) }),
   });
   return b.build({ hidden, logits: head({ b, config: model, weight, rewrite }, hidden), ...options.outputs?.() });
 }
@@ -112,6 +119,22 @@ describe("forward", { timeout: 30_000 }, () => {
       last.reduce((sum, x, i) => sum + x * data[v * config.hiddenSize + i]!, 0),
     );
     expect(largestDifference(logits.slice(-config.vocabSize), scores)).toBeLessThan(1e-4);
+  });
+
+  it("gives the tokens that are read as among all, and computes the last layer's MLP of no others", async () => {
+    const [all, some] = [await run(), await run({ read: [3, 1] })];
+    const width = config.hiddenSize;
+    const expected = [3, 1].map((place) => all.hidden.slice(place * width, (place + 1) * width));
+    for (const [i, row] of expected.entries()) {
+      expect(largestDifference(some.hidden.slice(i * width, (i + 1) * width), row)).toBeLessThan(1e-6);
+    }
+    expect(some.logits).toHaveLength(2 * config.vocabSize);
+    const shapes: string[] = [];
+    build({ read: [3, 1], tap: (name, value) => void shapes.push(`${name} ${value.shape}`) });
+    const last = `layers.${config.layers - 1}`;
+    expect(shapes).toContain(`${last}.mlp.down_proj.input 2,${config.ffnSize}`);
+    expect(shapes).toContain(`${last}.self_attn.q_proj.input 1,4,${width}`);
+    expect(shapes).toContain(`layers.${config.layers - 2} 1,4,${width}`);
   });
 
   it("hands attention each layer's query, key and value", () => {

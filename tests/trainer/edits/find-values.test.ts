@@ -82,6 +82,20 @@ describe.each(GOLDEN_MODELS)("values of %s", (name) => {
     expect(new Set(together.map(({ steps }) => steps)).size).toBeGreaterThan(1);
   });
 
+  it("are found at the last layer too, above which nothing is computed", async () => {
+    const losses: number[] = [];
+    const [fact] = golden.facts(json.batch.slice(0, 1));
+    // There a value is read by its own token alone, so that one must predict the target.
+    const contexts = fact!.contexts.map(({ ids, at }) => ({ ids: ids.slice(0, at + 1), at }));
+    const [found] = await findValues(served, [{ ...fact!, contexts }], {
+      ...optionsOf("rome"),
+      layer: golden.config.layers - 1,
+      onStep: (_, __, [loss]) => void losses.push(loss!),
+    });
+    expect(losses.at(-1)).toBeLessThan(losses[0]! - 0.01);
+    expect(found!.delta.every(Number.isFinite)).toBe(true);
+  });
+
   it("reach the reference's in 32 bits too", async () => {
     const found = await findValues(served, golden.facts(json.batch), optionsOf("rome"));
     for (const [i, index] of json.batch.entries()) {

@@ -51,6 +51,23 @@ describe("a program cache", { timeout: 30_000 }, () => {
     expect(open()).toBe(0);
   });
 
+  it("keeps more than that while all of them are small enough together", async () => {
+    const { executor, open } = countingExecutor();
+    const sizes = new Map([8, 2, 1, 3].map((rows, i) => [regressionGraph(rows), [1, 3, 2, 5][i]!]));
+    const [...graphs] = sizes.keys();
+    const sizeOf = ({ graph }: { graph: (typeof graphs)[number] }) => sizes.get(graph)!;
+    const cache = createProgramCache(executor, { most: 2, room: { total: 6, sizeOf } });
+    for (const graph of graphs.slice(0, 3)) await cache.compile(graph);
+    expect(open()).toBe(3);
+    // 11 in all: the oldest go until two are left, whatever their size.
+    await cache.compile(graphs[3]!);
+    expect(open()).toBe(2);
+    await cache.compile(graphs[0]!);
+    expect(open()).toBe(2);
+    await cache.dispose();
+    expect(open()).toBe(0);
+  });
+
   it("keeps the three programs of a paged update", async () => {
     const { executor, compiled } = countingExecutor();
     const cache = createProgramCache(executor);

@@ -1,6 +1,6 @@
 /** The rows of edits: each is a job of the type `edit` and what it came to, or several edits merged into one. */
 import type { EditStatus, EditSummary } from "../../../../shared/api/edits.ts";
-import type { Page } from "../../../../shared/api/lists.ts";
+import type { ListOf, Page } from "../../../../shared/api/lists.ts";
 import { EDIT_REPORT_FILE } from "../../../../shared/edits/report.ts";
 import { TrimtabError } from "../../../../shared/errors.ts";
 import { type Database, seconds } from "../../database.ts";
@@ -93,11 +93,15 @@ export function countEdits(db: Database): number {
   return db.get<{ count: number }>("SELECT count(*) AS count FROM edits WHERE kind = 'edit'")?.count ?? 0;
 }
 
-export function pageOfEdits(db: Database, page: Page & { readonly model?: string | undefined }): EditRow[] {
+export function listEdits<T extends { readonly id: string }>(
+  db: Database,
+  page: Page & { readonly model?: string | undefined },
+  show: (row: EditRow) => T,
+): ListOf<T> {
   const { model } = page;
   const chosen = model === undefined ? "1" : "(base = ? OR model = ? OR model_name = ?)";
   const values = model === undefined ? [] : [model, model, model];
-  return pageOf<EditRow>(db, { table: "edits", where: `kind = 'edit' AND ${chosen}`, values }, page);
+  return pageOf(db, { table: "edits", where: `kind = 'edit' AND ${chosen}`, values }, page, show);
 }
 
 /** The edits whose deltas are among the given ones. */

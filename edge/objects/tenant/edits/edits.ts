@@ -1,6 +1,6 @@
 import type { EditSettings } from "../../../../shared/api/edit-settings.ts";
 import type { EditSummary } from "../../../../shared/api/edits.ts";
-import { type Deleted, type ListOf, listOf, type Page } from "../../../../shared/api/lists.ts";
+import type { Deleted, ListOf, Page } from "../../../../shared/api/lists.ts";
 import type { MethodOf } from "../../../../shared/api/methods.ts";
 import { EDIT_REPORT_FILE } from "../../../../shared/edits/report.ts";
 import { TrimtabError } from "../../../../shared/errors.ts";
@@ -25,7 +25,7 @@ import {
   editWithFile,
   editWithModel,
   editWithReport,
-  pageOfEdits,
+  listEdits,
   requireEdit,
   stackedOn,
 } from "./edit-rows.ts";
@@ -116,10 +116,7 @@ export const edits = tenantModule({
         },
 
         list: (page: Page & { readonly model?: string | undefined }): ListOf<EditSummary> =>
-          listOf(
-            pageOfEdits(db, page).map((row) => shownEdit(db, row)),
-            page.limit,
-          ),
+          listEdits(db, page, (row) => shownEdit(db, row)),
 
         get: (id: string): FoundEdit => found(requireEdit(db, id)),
 

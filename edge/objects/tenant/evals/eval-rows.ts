@@ -1,6 +1,6 @@
 /** Rows of evals; and the tables of all that belongs to them. */
 import type { CreateEval, Eval, EvalPage } from "../../../../shared/api/evals.ts";
-import { type ListOf, listOf } from "../../../../shared/api/lists.ts";
+import type { ListOf } from "../../../../shared/api/lists.ts";
 import { TrimtabError } from "../../../../shared/errors.ts";
 import type { Criterion } from "../../../../shared/evals/criteria.ts";
 import { KEPT_ITEM_SCHEMA, SAMPLE_SCHEMA } from "../../../../shared/evals/samples.ts";
@@ -93,7 +93,7 @@ export function changeEval(
 
 export function listEvals(db: Database, { order_by: by, order, ...page }: EvalPage): ListOf<Eval> {
   const table = by === "created_at" ? "evals" : "(SELECT touched AS n, id, created_at, record FROM evals)";
-  return listOf(pageOf<EvalRow>(db, { table, order }, page).map(evalOf), page.limit);
+  return pageOf(db, { table, order, size: "length(record)" }, page, evalOf);
 }
 
 export function evalOf(row: EvalRow): Eval {

@@ -1,5 +1,5 @@
 import type { EvalOutputItem, EvalOutputItemPage, OutputStatus } from "../../../../shared/api/eval-runs.ts";
-import { type ListOf, listOf } from "../../../../shared/api/lists.ts";
+import type { ListOf } from "../../../../shared/api/lists.ts";
 import { TrimtabError } from "../../../../shared/errors.ts";
 import type { TokenUsage } from "../../../../shared/graders/kind.ts";
 import { LIMITS } from "../../../../shared/limits.ts";
@@ -138,18 +138,9 @@ export function listItems(
   const values = [run.id, ...(wanted === undefined ? [] : [wanted])];
   const table = "(SELECT run, n, id, status, length(item) + length(result) AS size FROM eval_items)";
   // Places start at 0, and a page begins behind its cursor.
-  const found = pageOf<{ id: string; size: number }>(
-    db,
-    { table: `(SELECT run, n + 1 AS n, id, status, size FROM ${table})`, where: chosen, values, order },
-    page,
-  );
-  let size = 0;
-  const fitting = found.slice(0, page.limit).filter((item, index) => {
-    size += item.size;
-    return index === 0 || size <= LIMITS.evalPage;
-  });
-  const items = fitting.map(({ id }) => itemOf(requireItem(db, run, id), run));
-  return { ...listOf(items, page.limit), has_more: found.length > fitting.length };
+  const shifted = `(SELECT run, n + 1 AS n, id, status, size FROM ${table})`;
+  const source = { table: shifted, where: chosen, values, order, size: "size" };
+  return pageOf(db, source, page, ({ id }: { id: string }) => itemOf(requireItem(db, run, id), run));
 }
 
 export function requireItem(db: Database, run: RunRow, id: string): ItemRow {

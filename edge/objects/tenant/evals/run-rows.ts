@@ -1,5 +1,5 @@
 import type { DataSource, EvalRun, EvalRunPage, ModelUsage, RunStatus } from "../../../../shared/api/eval-runs.ts";
-import { type ListOf, listOf } from "../../../../shared/api/lists.ts";
+import type { ListOf } from "../../../../shared/api/lists.ts";
 import { TrimtabError } from "../../../../shared/errors.ts";
 import type { TokenUsage } from "../../../../shared/graders/kind.ts";
 import { LIMITS } from "../../../../shared/limits.ts";
@@ -149,23 +149,9 @@ export function listRuns(db: Database, of: EvalRow, { order, status, ...page }: 
   const where = "eval = ? AND status <> 'pending'";
   const chosen = status === undefined ? where : `${where} AND status = ?`;
   const values = [of.id, ...(status === undefined ? [] : [status])];
-  const sizes = pageOf<{ id: string; size: number }>(
-    db,
-    {
-      table: "(SELECT n, id, eval, status, length(source) AS size FROM eval_runs JOIN eval_run_sources ON run = id)",
-      where: chosen,
-      values,
-      order,
-    },
-    page,
-  );
-  let size = 0;
-  const fitting = sizes.slice(0, page.limit).filter((run, index) => {
-    size += run.size;
-    return index === 0 || size <= LIMITS.evalPage;
-  });
-  const runs = fitting.map(({ id }) => runOf(db, requireRun(db, of.id, id)));
-  return { ...listOf(runs, page.limit), has_more: sizes.length > fitting.length };
+  const table = "(SELECT n, id, eval, status, length(source) AS size FROM eval_runs JOIN eval_run_sources ON run = id)";
+  const source = { table, where: chosen, values, order, size: "size" };
+  return pageOf(db, source, page, ({ id }: { id: string }) => runOf(db, requireRun(db, of.id, id)));
 }
 
 /** The names of what each result is of. */

@@ -252,6 +252,35 @@ test("bodies that are half sent make room as well, those that have waited longes
   await few.close();
 });
 
+test("of too many bodies that are on their way, the one that has been silent longest is given up", async () => {
+  const few = await start({ ...LIMITS, bodies: 2, sending: { ...LIMITS.sending, silenceMs: 60_000 } });
+  const paths: (string | undefined)[] = [];
+  handler = async (incoming, reply) => {
+    paths.push(incoming.url);
+    try {
+      for await (const _ of incoming);
+      reply.end("read");
+    } catch {}
+  };
+  const half = [client(few.port), client(few.port)];
+  for (const [i, each] of half.entries()) {
+    each.send(head(`POST /${i}`, "content-length: 3"), "a");
+    await vi.waitFor(() => expect(paths).toContain(`/${i}`));
+  }
+  half[0]!.send("b");
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  const last = client(few.port).send(head("POST /last", "content-length: 3"), "a");
+  expect(await half[1]!.end()).toBeDefined();
+  for (const [each, rest] of [
+    [half[0]!, "c"],
+    [last, "bc"],
+  ] as const) {
+    each.send(rest);
+    expect((await each.reply())?.body).toBe("read");
+  }
+  await few.close();
+});
+
 test("what a client that was turned away has sent all the same is not carried out", async () => {
   const one = await start({ ...LIMITS, connections: 1 });
   const urls: (string | undefined)[] = [];

@@ -29,6 +29,9 @@ const CASES: Readonly<Record<string, readonly (readonly [object, Partial<Candida
     length: [
       [{}, {}, { instruction: "Count to three" }, "3 words"],
       [{ max_words: 10 }, {}, { instruction: "one two three four five six seven eight nine ten eleven" }, "11 words"],
+      [{}, { instruction: "请用三句话解释光合作用的过程。" }, { instruction: "你好" }, "1 words"],
+      [{ max_words: 10 }, {}, { instruction: "请用三句话解释光合作用的过程，".repeat(4) }, "24 words"],
+      [{ max_words: 5 }, { instruction: "हिन्दी में एक कविता लिखो" }, { instruction: "สวัสดีครับ ช่วยแปลประโยคนี้" }, "6 words"],
       [{}, { instruction: "Назови три реки Франции" }, { instruction: "¿!?" }, "0 words"],
     ],
     duplicates: [[{}, {}, { instruction: "NAME three rivers, of the south of France" }, "already"]],
