@@ -104,7 +104,7 @@ async function deltaFiles(
       metrics: manifest?.metrics ?? {},
       parents: manifest?.parents ?? [],
       ...(manifest === undefined ? {} : beyondFolders(manifest)),
-      created_at: manifest?.created_at ?? Math.floor(Date.now() / 1000),
+      ...(manifest?.created_at === undefined ? {} : { created_at: manifest.created_at }),
     };
     const limits = servingLimits(target.config, heapLimitBytes(c.env));
     requireServable(servedForm({ adapters, scorer }), limits);
