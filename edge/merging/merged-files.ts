@@ -25,6 +25,8 @@ export async function deltaFiles(
   const { method, rank, density, majority_sign_method, seed } = request;
   const options = { rank, density, majority_sign_method, seed };
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+  // Equal merges have equal bytes, whenever they are made.
+  const times = manifests.flatMap(({ created_at }) => created_at ?? []);
   const provenance: Provenance = {
     base_model: base.id,
     base_digest: base.digest,
@@ -35,8 +37,7 @@ export async function deltaFiles(
     parents: sources.map(({ digest }) => digest),
     ...sharedBase(sources),
     merge: { method, weights: request.deltas.map(({ weight }) => weight), ...given },
-    // Equal merges have equal bytes, whenever they are made.
-    created_at: Math.max(...manifests.map(({ created_at }) => created_at)),
+    ...(times.length === 0 ? {} : { created_at: Math.max(...times) }),
   };
   return writeDeltaFolder(await adaptersOf(delta, base), provenance);
 }

@@ -3,11 +3,13 @@
  * error. Every object that creates things keeps its own table. It stores what it creates and the reply in one
  * transaction, so a client can ask again for a reply that was lost.
  *
- * A claim belongs to a running request and must end with it, even if the server is killed before it can release the
- * claim. Three rules ensure that. A claim is valid only in the lifetime of the object that granted it, because a
- * restart ends requests too. Long requests renew their claims: a claim lapses soon after its Worker dies, and the
- * renewals keep the object from being evicted. If a claim lapses too early, two requests run, but the transaction lets
- * only one of them create something.
+ * A claim belongs to a running request, its holder, and must end with it, even if the server is killed before it can
+ * release the claim. The holder renews its claim every few seconds, and a claim that is not renewed lapses. It lapses
+ * at once when its holder is known to be dead: it ran in the same isolate as the object, which now runs in another one.
+ *
+ * A claim can lapse while its holder lives, such as when one computation takes too long. Two requests then run, and
+ * only one of them counts: a creation is undone if another one under the key came first, and a holder that has lost its
+ * claim can neither renew nor release it, nor store an error.
  *
  * A replay changes nothing, whatever has become of what the first request made. It gets the reply as it was recorded. Where that
  * reply is not kept, because it holds a secret, is large or changes, it gets the thing as it is now, and `removedSince` once it is
@@ -15,6 +17,7 @@
  */
 import { TrimtabError } from "../../shared/errors.ts";
 import type { Database } from "./database.ts";
+import { isolateName } from "./isolate.ts";
 import { objectModule } from "./module.ts";
 
 /** How long a reply is kept. */
@@ -23,17 +26,32 @@ const KEPT_MS = 24 * 60 * 60 * 1000;
 /** When to ask again for the reply to a request that is still running. */
 const RETRY_MS = 1_000;
 
+/** How often a holder renews its claim, and how long a claim is valid that is not renewed. */
+export const RENEW_MS = 3_000;
+export const CLAIM_MS = 3 * RENEW_MS;
+
 export interface Idempotency {
   readonly key: string;
   /** Digest of the request: method, path and body. */
   readonly fingerprint: string;
 }
 
+/** A running request that has claimed a key. */
+export interface Holder {
+  /** New for every request. */
+  readonly id: string;
+  /** The name of the isolate that it runs in. */
+  readonly isolate: string;
+}
+
+/** A key with the request that claims it; without one for a claim that is settled in the same transaction. */
+export type Claim = Idempotency & { readonly holder?: Holder | undefined };
+
 /** When and in which lifetime of its object a claim is made. */
 export interface Moment {
   /** Milliseconds since 1970. */
   readonly now: number;
-  /** New every time the object is started; null for a claim that is settled in the same transaction. */
+  /** The name of the isolate that the object runs in; null for a claim that is settled in the same transaction. */
   readonly life: string | null;
 }
 
@@ -54,22 +72,23 @@ export const idempotency = objectModule({
     `CREATE TABLE IF NOT EXISTS idempotency (
       key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, status INTEGER, body TEXT, started_at INTEGER NOT NULL)`,
     "CREATE TABLE IF NOT EXISTS claim_lives (key TEXT PRIMARY KEY, life TEXT NOT NULL)",
+    "ALTER TABLE claim_lives ADD COLUMN holder TEXT",
+    "ALTER TABLE claim_lives ADD COLUMN isolate TEXT",
   ],
   open: ({ db, now, requireCreated }) => {
-    const life = crypto.randomUUID();
-    const moment = () => ({ now: now(), life });
+    const moment = () => ({ now: now(), life: isolateName() });
     return {
       calls: {
-        claim(request: Idempotency & { staleMs: number }): StoredReply | null {
+        claim(request: Claim & { staleMs: number }): StoredReply | null {
           requireCreated();
           return claim(db, request, moment()) ?? null;
         },
         claimUpload: (upload: UploadClaim & { staleMs: number }): DoneUpload | null =>
           claimUpload(db, upload, moment()) ?? null,
-        renew: (request: Idempotency) => renew(db, request, moment()),
+        renew: (request: Claim) => renew(db, request, moment()),
         identifyUpload: (claimed: UploadClaim, fingerprint: string) => identifyUpload(db, claimed, fingerprint),
-        settle: (request: Idempotency, reply: StoredReply) => settle(db, request, reply),
-        abandon: (request: Idempotency) => abandon(db, request),
+        settle: (request: Claim, reply: StoredReply) => settle(db, request, reply),
+        abandon: (request: Claim) => abandon(db, request),
       },
       // Replies that are too old are ignored, so sweeping them does not need an alarm.
       duty: { run: () => sweepIdempotency(db, now()), next: () => null },
@@ -79,21 +98,21 @@ export const idempotency = objectModule({
 
 /**
  * Claims a key. Returns undefined if the caller may proceed, or the reply to the earlier request. A claim without a
- * reply lapses after `staleMs`, or when the object restarts. That is safe: a creation is stored together with its
- * reply, so without a reply nothing was created.
+ * reply lapses `staleMs` after it was last renewed, or when its holder is known to be dead. That is safe: a creation is
+ * stored together with its reply, so without a reply nothing was created.
  *
  * @throws TrimtabError idempotency_mismatch for another request under the key, conflict while the first one runs.
  */
 export function claim(
   db: Database,
-  request: Idempotency & { staleMs: number },
+  request: Claim & { staleMs: number },
   { now, life }: Moment,
 ): StoredReply | undefined {
   const row = db.get<Row>("SELECT * FROM idempotency WHERE key = ?", request.key);
   if (row !== undefined && now - row.started_at < KEPT_MS) {
     if (row.fingerprint !== request.fingerprint) throw mismatch();
     if (row.status !== null) return { status: row.status, body: row.body ?? "" };
-    if (life !== null && lifeOf(db, request.key) === life && now - row.started_at < request.staleMs) {
+    if (now - row.started_at < request.staleMs && mayLive(db, request.key, life)) {
       throw new TrimtabError(
         "conflict",
         "A request with this Idempotency-Key is still running. Wait for it, then ask again.",
@@ -107,29 +126,45 @@ export function claim(
     request.fingerprint,
     now,
   );
-  if (life !== null) setLife(db, request.key, life);
+  if (life !== null) {
+    const { holder } = request;
+    db.run(
+      "INSERT OR REPLACE INTO claim_lives (key, life, holder, isolate) VALUES (?, ?, ?, ?)",
+      request.key,
+      life,
+      holder?.id ?? null,
+      holder?.isolate ?? null,
+    );
+  }
   return undefined;
 }
 
-function lifeOf(db: Database, key: string): string | undefined {
-  return db.get<{ life: string }>("SELECT life FROM claim_lives WHERE key = ?", key)?.life;
+/** Whether the holder of a claim may be alive; a claim that does not name its holder ends with the object's isolate. */
+function mayLive(db: Database, key: string, life: string | null): boolean {
+  const claimed = db.get<{ life: string; isolate: string | null }>(
+    "SELECT life, isolate FROM claim_lives WHERE key = ?",
+    key,
+  );
+  if (claimed === undefined || life === null) return false;
+  const together = claimed.isolate === null || claimed.isolate === claimed.life;
+  return claimed.life === life || !together;
 }
 
-function setLife(db: Database, key: string, life: string): void {
-  db.run("INSERT OR REPLACE INTO claim_lives (key, life) VALUES (?, ?)", key, life);
+/** A condition that holds while the request has its claim. */
+const HELD = `key = ? AND fingerprint = ? AND status IS NULL
+  AND (? IS NULL OR EXISTS (SELECT 1 FROM claim_lives WHERE key = idempotency.key AND holder = ?))`;
+
+function held({ key, fingerprint, holder }: Claim): (string | null)[] {
+  const id = holder?.id ?? null;
+  return [key, fingerprint, id, id];
 }
 
 /**
  * Renews the claim of a running request, in this lifetime too. Does nothing if another request has taken over the key.
  */
-export function renew(db: Database, request: Idempotency, { now, life }: Moment): void {
-  const renewed = db.change(
-    "UPDATE idempotency SET started_at = ? WHERE key = ? AND fingerprint = ? AND status IS NULL",
-    now,
-    request.key,
-    request.fingerprint,
-  );
-  if (renewed > 0 && life !== null) setLife(db, request.key, life);
+export function renew(db: Database, request: Claim, { now, life }: Moment): void {
+  const renewed = db.change(`UPDATE idempotency SET started_at = ? WHERE ${HELD}`, now, ...held(request));
+  if (renewed > 0 && life !== null) db.run("UPDATE claim_lives SET life = ? WHERE key = ?", life, request.key);
 }
 
 /** An upload's claim: the contents are known only once the body has been read. */
@@ -137,6 +172,7 @@ export interface UploadClaim {
   readonly key: string;
   /** Names the claim until then; new for every request. */
   readonly provisional: string;
+  readonly holder?: Holder | undefined;
 }
 
 /** An earlier upload under the same key, to compare with the incoming one. */
@@ -160,12 +196,9 @@ export function claimUpload(
   if (row !== undefined && row.status !== null && moment.now - row.started_at < KEPT_MS) {
     return { fingerprint: row.fingerprint, reply: { status: row.status, body: row.body ?? "" } };
   }
-  claim(
-    db,
-    { key: request.key, fingerprint: row?.fingerprint ?? request.provisional, staleMs: request.staleMs },
-    moment,
-  );
-  db.run("UPDATE idempotency SET fingerprint = ? WHERE key = ?", request.provisional, request.key);
+  const { key, provisional, holder, staleMs } = request;
+  claim(db, { key, fingerprint: row?.fingerprint ?? provisional, holder, staleMs }, moment);
+  db.run("UPDATE idempotency SET fingerprint = ? WHERE key = ?", provisional, key);
   return undefined;
 }
 
@@ -178,15 +211,9 @@ export function identifyUpload(db: Database, claimed: UploadClaim, fingerprint: 
   );
 }
 
-/** Stores the reply for a claimed key; the first one stays. */
-export function settle(db: Database, request: Idempotency, reply: StoredReply): void {
-  db.run(
-    "UPDATE idempotency SET status = ?, body = ? WHERE key = ? AND fingerprint = ? AND status IS NULL",
-    reply.status,
-    reply.body,
-    request.key,
-    request.fingerprint,
-  );
+/** Stores the reply for a claimed key, if the request still has its claim; the first one stays. */
+export function settle(db: Database, request: Claim, reply: StoredReply): void {
+  db.run(`UPDATE idempotency SET status = ?, body = ? WHERE ${HELD}`, reply.status, reply.body, ...held(request));
 }
 
 /** Replaces the reply of a settled key, for what becomes known in steps. */
@@ -201,7 +228,8 @@ export function amend(db: Database, request: Idempotency, reply: StoredReply): v
 }
 
 /**
- * Stores the reply for a creation, in the transaction that creates it.
+ * Stores the reply for a creation, in the transaction that creates it. The first creation counts, whoever has the claim by then:
+ * requests that each take longer than a claim would otherwise undo each other forever.
  *
  * @throws TrimtabError conflict if another request under the key came first; the transaction then undoes the creation.
  */
@@ -219,13 +247,9 @@ export function settleCreation(db: Database, request: Idempotency | null, create
   });
 }
 
-/** Releases a claimed key, as if it had never been used. */
-export function abandon(db: Database, request: Idempotency): void {
-  db.run(
-    "DELETE FROM idempotency WHERE key = ? AND fingerprint = ? AND status IS NULL",
-    request.key,
-    request.fingerprint,
-  );
+/** Releases a claimed key, as if it had never been used, if the request still has its claim. */
+export function abandon(db: Database, request: Claim): void {
+  db.run(`DELETE FROM idempotency WHERE ${HELD}`, ...held(request));
 }
 
 /** Deletes replies that are a day old. */

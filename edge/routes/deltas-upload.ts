@@ -108,8 +108,7 @@ async function deltaFiles(
       metrics: manifest?.metrics ?? {},
       parents: manifest?.parents ?? [],
       ...(manifest === undefined ? {} : beyondFolders(manifest)),
-      // Without a manifest nothing tells when it was made; with the time of the upload, each upload would be another delta.
-      created_at: manifest?.created_at ?? 0,
+      ...(manifest?.created_at === undefined ? {} : { created_at: manifest.created_at }),
     };
     const limits = servingLimits(target.config, heapLimitBytes(c.env));
     requireServable(servedForm({ adapters, scorer }), limits);

@@ -2,17 +2,17 @@ import type { Context } from "hono";
 import { TrimtabError } from "../../shared/errors.ts";
 import { sha256Hex } from "../../shared/formats/digest.ts";
 import { LIMITS } from "../../shared/limits.ts";
-import { type Idempotency, removedSince, type StoredReply } from "../objects/idempotency.ts";
+import { CLAIM_MS, type Claim, type Idempotency, removedSince, type StoredReply } from "../objects/idempotency.ts";
 import type { AppEnv } from "./app-env.ts";
 import { errorReply } from "./error-reply.ts";
-import { CLAIM_MS, renewing } from "./renewing.ts";
+import { newHolder, renewing } from "./renewing.ts";
 
 /** An object that remembers replies. */
 export interface ReplyStore {
   readonly idempotency: {
-    claim(request: Idempotency & { staleMs: number }): Promise<StoredReply | null>;
-    renew(request: Idempotency): Promise<void>;
-    settle(request: Idempotency, reply: StoredReply): Promise<void>;
+    claim(request: Claim & { staleMs: number }): Promise<StoredReply | null>;
+    renew(request: Claim): Promise<void>;
+    settle(request: Claim, reply: StoredReply): Promise<void>;
   };
 }
 
@@ -27,13 +27,14 @@ export async function once<T extends Response>(
 ): Promise<T> {
   const key = await idempotencyOf(c, c.var.bodyDigest);
   if (key === null) return create(null);
-  const before = await idempotency.claim({ ...key, staleMs: CLAIM_MS });
+  const claim: Claim = { ...key, holder: newHolder() };
+  const before = await idempotency.claim({ ...claim, staleMs: CLAIM_MS });
   if (before !== null) return replay(before) as T;
   return renewing(
-    () => idempotency.renew(key),
+    () => idempotency.renew(claim),
     async () => {
       const reply = await create(key).catch(errorReply);
-      await idempotency.settle(key, { status: reply.status, body: await reply.clone().text() });
+      await idempotency.settle(claim, { status: reply.status, body: await reply.clone().text() });
       return reply as T;
     },
   );

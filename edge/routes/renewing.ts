@@ -1,7 +1,10 @@
-/** How long a claim is valid that is not renewed: as long as others wait for what a killed Worker had claimed. */
-export const CLAIM_MS = 60_000;
+import { type Holder, RENEW_MS } from "../objects/idempotency.ts";
+import { isolateName } from "../objects/isolate.ts";
 
-const RENEW_MS = 15_000;
+/** This request, as the holder of a claim. */
+export function newHolder(): Holder {
+  return { id: crypto.randomUUID(), isolate: isolateName() };
+}
 
 /** Does work that holds a claim, which is renewed meanwhile however long it takes. */
 export async function renewing<T>(renew: () => Promise<unknown>, work: () => Promise<T>): Promise<T> {

@@ -1,10 +1,10 @@
 import type { Context } from "hono";
-import { type Idempotency, mismatch } from "../objects/idempotency.ts";
+import { CLAIM_MS, type Idempotency, mismatch } from "../objects/idempotency.ts";
 import type { Remote } from "../objects/rpc.ts";
 import type { Tenant } from "../objects/tenant.ts";
 import type { AppEnv } from "./app-env.ts";
 import { idempotencyOf, replay } from "./idempotent.ts";
-import { CLAIM_MS, renewing } from "./renewing.ts";
+import { newHolder, renewing } from "./renewing.ts";
 
 /** The next step for an upload that has been read: send an earlier reply, or store the upload under `key`. */
 export interface Identified {
@@ -24,7 +24,8 @@ export async function uploadOnce<T extends Response>(
 ): Promise<T> {
   const keyed = await idempotencyOf(c, "");
   if (keyed === null) return run(async () => ({ replay: null, key: null }));
-  const claimed = { key: keyed.key, provisional: `upload ${crypto.randomUUID()}` };
+  const holder = newHolder();
+  const claimed = { key: keyed.key, provisional: `upload ${holder.id}`, holder };
   const before = await tenant.idempotency.claimUpload({ ...claimed, staleMs: CLAIM_MS });
   let known: Idempotency = { key: claimed.key, fingerprint: claimed.provisional };
   const identify = async (sent: readonly (string | null)[]): Promise<Identified> => {
@@ -39,11 +40,12 @@ export async function uploadOnce<T extends Response>(
   };
   try {
     return await renewing(
-      () => tenant.idempotency.renew(known),
+      () => tenant.idempotency.renew({ ...known, holder }),
       () => run(identify),
     );
   } catch (error) {
-    if (before === null) await tenant.idempotency.abandon(known);
+    // If that fails too, the claim lapses soon, and the upload's own error says more.
+    if (before === null) await tenant.idempotency.abandon({ ...known, holder }).catch(() => {});
     throw error;
   }
 }

@@ -55,8 +55,11 @@ export const Manifest = z.strictObject({
     .strictObject({ labels: z.array(Label).min(1).max(LIMITS.labels), modes: z.array(z.enum(SCORER_MODES)).max(8) })
     .optional(),
   trainable_parameters: z.int().min(1),
-  /** Unix seconds. When the job was created, not when it finished, so that the same job gives the same bytes. */
-  created_at: z.int().min(0),
+  /**
+   * Unix seconds. When the job was created, not when it finished, so that the same job gives the same bytes. Absent for an upload
+   * that does not say when it was made: the time of the upload would make another delta of the same files.
+   */
+  created_at: z.int().min(0).optional(),
   /** SHA-256 of the canonical serving form. */
   digest,
 });

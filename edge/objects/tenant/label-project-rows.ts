@@ -5,6 +5,7 @@ import type { LabelProject, ProjectSettings } from "../../../shared/api/labeling
 import { TrimtabError } from "../../../shared/errors.ts";
 import { LIMITS } from "../../../shared/limits.ts";
 import { type Database, seconds } from "../database.ts";
+import { CLAIM_MS } from "../idempotency.ts";
 
 export interface ProjectRow {
   readonly n: number;
@@ -25,9 +26,6 @@ export const PROJECT_TABLES = [
     project TEXT NOT NULL, place INTEGER NOT NULL, state TEXT NOT NULL, reason TEXT, claim TEXT, claimed_until INTEGER NOT NULL,
     prompt TEXT NOT NULL, PRIMARY KEY (project, place))`,
 ];
-
-/** How long a step has its prompts without renewing its claim, in milliseconds: then another step may have them. */
-const CLAIM_MS = 60_000;
 
 export interface NewProject {
   readonly settings: ProjectSettings;

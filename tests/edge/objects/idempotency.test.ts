@@ -102,6 +102,68 @@ describe("a claim that is renewed", () => {
     }));
 });
 
+describe("a claim that names its holder", () => {
+  const holder = (id: string, isolate = "one") => ({ ...asked, staleMs: 10, holder: { id, isolate } });
+
+  it("ends with the isolate that it shared with the object", () =>
+    withDatabase((db) => {
+      updateSchema(db, { idempotency });
+      claim(db, holder("a"), at(0));
+      expect(() => claim(db, holder("b"), at(1))).toThrow(conflict);
+      expect(claim(db, holder("b", "two"), at(1, "two"))).toBeUndefined();
+      expect(() => claim(db, holder("c", "two"), at(2, "two"))).toThrow(conflict);
+    }));
+
+  it("outlasts the object's isolate where its holder runs in another one, until it is not renewed", () =>
+    withDatabase((db) => {
+      updateSchema(db, { idempotency });
+      claim(db, holder("a", "worker"), at(0));
+      expect(() => claim(db, holder("b"), at(9, "two"))).toThrow(conflict);
+      renew(db, holder("a", "worker"), at(9, "two"));
+      expect(() => claim(db, holder("b"), at(18, "three"))).toThrow(conflict);
+      expect(claim(db, holder("b"), at(19, "three"))).toBeUndefined();
+    }));
+
+  it("is renewed, settled with an error and released by its holder alone", () =>
+    withDatabase((db) => {
+      updateSchema(db, { idempotency });
+      claim(db, holder("slow"), at(0));
+      claim(db, holder("quick"), at(10));
+      renew(db, holder("slow"), at(19));
+      settle(db, holder("slow"), reply);
+      abandon(db, holder("slow"));
+      expect(db.get("SELECT started_at, status FROM idempotency")).toEqual({ started_at: 10, status: null });
+      renew(db, holder("quick"), at(15));
+      expect(() => claim(db, holder("third"), at(24))).toThrow(conflict);
+      settle(db, holder("quick"), { status: 200, body: "made" });
+      expect(claim(db, holder("third"), at(24))).toEqual({ status: 200, body: "made" });
+    }));
+
+  it("counts once where it lapsed while its holder was at work: the first creation stays, and the other is undone", () =>
+    withDatabase((db) => {
+      updateSchema(db, { idempotency });
+      claim(db, holder("slow"), at(0));
+      claim(db, holder("quick"), at(10));
+      settleCreation(db, asked, { id: "slow" });
+      expect(() => settleCreation(db, asked, { id: "quick" })).toThrow(conflict);
+      settle(db, holder("quick"), { status: 409, body: "conflict" });
+      expect(claim(db, holder("third"), at(11))).toEqual({ status: 200, body: '{"id":"slow"}' });
+    }));
+
+  it("of an upload is not released by another with the same contents", () =>
+    withDatabase((db) => {
+      updateSchema(db, { idempotency });
+      const upload = (id: string) => ({ key: "u", provisional: id, staleMs: 10, holder: { id, isolate: "one" } });
+      claimUpload(db, upload("slow"), at(0));
+      identifyUpload(db, upload("slow"), "contents");
+      claimUpload(db, upload("quick"), at(10));
+      identifyUpload(db, upload("quick"), "contents");
+      abandon(db, { key: "u", fingerprint: "contents", holder: upload("slow").holder });
+      settleCreation(db, { key: "u", fingerprint: "contents" }, { id: 1 });
+      expect(claimUpload(db, upload("third"), at(11))).toMatchObject({ reply: { body: '{"id":1}' } });
+    }));
+});
+
 describe("a creation", () => {
   it("keeps its reply, and is undone where another came first", () =>
     withDatabase((db) => {

@@ -97,17 +97,28 @@ describe("POST /v1/deltas", () => {
     for (const [name, bytes] of peftFolder()) expect(files.get(name)).toEqual(bytes);
   });
 
-  it("makes one delta of the same archive, whenever it is sent", async () => {
-    vi.useFakeTimers({ toFake: ["Date"] });
+  it("is the same delta for the same contents, whenever they come, in whatever archive and order, and under every name", async () => {
+    const files = peftFolder({ lora_alpha: 21 });
+    const first = await upload(files);
+    const before = await stored();
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 3_600_000 });
     try {
-      const first = await upload(peftFolder({ lora_alpha: 6 }));
-      const files = await stored();
-      vi.setSystemTime(Date.now() + 86_400_000);
-      expect(await upload(peftFolder({ lora_alpha: 6 }))).toMatchObject({ id: first.id, models: first.models });
-      expect(await stored()).toBe(files);
+      expect(await upload(files)).toEqual(first);
+      expect((await upload(new Map([...files].toReversed()))).id).toBe(first.id);
     } finally {
       vi.useRealTimers();
     }
+    const archives = [zipSync(Object.fromEntries(files)), tar(files)];
+    const named = { model: "upload-base", suffix: "named" };
+    const ids = await Promise.all(
+      archives.map((archive) => api.call<DeltaReply>("POST", "/v1/deltas", { key, body: form(archive, named) })),
+    );
+    expect(new Set(ids.map(({ id }) => id))).toEqual(new Set([first.id]));
+    expect(await stored()).toBe(before);
+    const { models } = await api.call<DeltaReply>("GET", `/v1/deltas/${first.id}`, { key });
+    expect(models).toEqual([first.models[0], expect.stringMatching(/:named:/)]);
+    const { data } = await api.call<{ data: DeltaReply[] }>("GET", "/v1/deltas?limit=100", { key });
+    expect(data.filter(({ id }) => id === first.id)).toHaveLength(1);
   });
 
   it("keeps how a steering vector was made and when it applies, and refuses a condition of another width", async () => {

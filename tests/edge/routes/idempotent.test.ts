@@ -68,7 +68,7 @@ describe("once", () => {
       const slow = post("/a", { "idempotency-key": "slow" });
       await expect.poll(() => claims.length).toBe(1);
       vi.advanceTimersByTime(claims[0]!.staleMs);
-      expect(renewed.length).toBeGreaterThan(2);
+      expect(renewed.length).toBeGreaterThanOrEqual(3);
       expect(new Set(renewed)).toEqual(new Set(["tenant:slow"]));
       end(Response.json({}));
       await slow;

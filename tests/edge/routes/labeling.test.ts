@@ -1,5 +1,6 @@
 import { env, runInDurableObject } from "cloudflare:test";
 import { beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { RENEW_MS } from "../../../edge/objects/idempotency.ts";
 import type { JudgeEvent, JudgeRequest } from "../../../edge/serving/judge-protocol.ts";
 import type { GenerateEvent, GenerateRequest } from "../../../edge/serving/protocol.ts";
 import type { HandedOut, Label, LabelAgreement, NextTask, SampleStep } from "../../../shared/api/label-work.ts";
@@ -313,7 +314,7 @@ describe("sampling", () => {
       const { claimed_until: first } = await rows();
       await expect
         .poll(async () => {
-          vi.advanceTimersByTime(60_000);
+          vi.advanceTimersByTime(RENEW_MS);
           return Number((await rows()).claimed_until);
         })
         .toBeGreaterThan(Number(first));

@@ -1,5 +1,6 @@
 import { env, evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { beforeAll, describe, expect, it, vi } from "vitest";
+import { CLAIM_MS, RENEW_MS } from "../../../edge/objects/idempotency.ts";
 import { Api, CHAT_LINES, datasetForm } from "../support/api.ts";
 
 const api = new Api();
@@ -37,11 +38,6 @@ describe("an upload under an Idempotency-Key", () => {
 describe("an upload whose server was killed", () => {
   const object = () => env.TENANT.get(env.TENANT.idFromName("uploader"));
 
-  /** Ends the object as it is: what it holds in memory is gone, and what it stored is there. */
-  const kill = async () => {
-    await expect(runInDurableObject(object(), (_, state) => state.abort("killed"))).rejects.toThrow("killed");
-  };
-
   /** A form that never ends, and what ends it. */
   function stalled() {
     let end = () => {};
@@ -56,22 +52,51 @@ describe("an upload whose server was killed", () => {
     return { body, end };
   }
 
-  it.each(["killed", "evicted"])("leaves its key free at once when the object was %s", async (how) => {
-    const name = `stalled-${how}`;
+  const sql = (statement: string) =>
+    runInDurableObject(object(), (_, state) => state.storage.sql.exec(statement).toArray());
+
+  it("leaves its key free at once when the process died", async () => {
     const { body, end } = stalled();
-    const headers = { "idempotency-key": name, "content-type": "multipart/form-data; boundary=b" };
+    const headers = { "idempotency-key": "dead", "content-type": "multipart/form-data; boundary=b" };
     const first = api.send("POST", "/v1/files", { key, headers, body }).catch(() => undefined);
-    await expect.poll(async () => (await upload(name)).status).toBe(409);
-    await (how === "killed" ? kill() : evictDurableObject(object()));
-    const again = await upload(name);
+    await expect.poll(async () => (await upload("dead")).status).toBe(409);
+    // What a new process finds: the object and the request ran in one that is gone.
+    await sql("UPDATE claim_lives SET life = 'gone', isolate = 'gone' WHERE key = 'tenant:dead'");
+    const again = await upload("dead");
     expect(again.status).toBe(200);
     end();
     await first;
     // The first one, which ended afterwards, has taken nothing away.
     const { id } = (await again.json()) as { id: string };
-    const third = await upload(name);
+    const third = await upload("dead");
     expect([third.status, third.headers.get("idempotent-replayed")]).toEqual([200, "true"]);
     expect(await third.json()).toMatchObject({ id });
+  });
+
+  it("keeps its key while it lives and only the object was evicted", async () => {
+    const { body, end } = stalled();
+    const headers = { "idempotency-key": "alive", "content-type": "multipart/form-data; boundary=b" };
+    const first = api.send("POST", "/v1/files", { key, headers, body }).catch(() => undefined);
+    await expect.poll(async () => (await upload("alive")).status).toBe(409);
+    await evictDurableObject(object());
+    expect((await upload("alive")).status).toBe(409);
+    end();
+    await first;
+    expect((await upload("alive")).status).toBe(200);
+  });
+
+  it("leaves its key free once it has not renewed its claim for three renewals", async () => {
+    const { body, end } = stalled();
+    const headers = { "idempotency-key": "silent", "content-type": "multipart/form-data; boundary=b" };
+    const first = api.send("POST", "/v1/files", { key, headers, body }).catch(() => undefined);
+    await expect.poll(async () => (await upload("silent")).status).toBe(409);
+    // Another isolate's request, of which the object hears no more.
+    await sql("UPDATE claim_lives SET holder = 'other', isolate = 'other' WHERE key = 'tenant:silent'");
+    expect((await upload("silent")).status).toBe(409);
+    await sql(`UPDATE idempotency SET started_at = started_at - ${CLAIM_MS} WHERE key = 'tenant:silent'`);
+    expect((await upload("silent")).status).toBe(200);
+    end();
+    await first;
   });
 
   it("renews its claim while it runs, so that a slow line loses nothing", async () => {
@@ -90,7 +115,7 @@ describe("an upload whose server was killed", () => {
       await expect.poll(claimedAt).toBeGreaterThan(0);
       const before = await claimedAt();
       await new Promise((resolve) => setTimeout(resolve, 5));
-      vi.advanceTimersByTime(15_000);
+      vi.advanceTimersByTime(RENEW_MS);
       await expect.poll(claimedAt).toBeGreaterThan(before);
       end();
       await first.catch(() => undefined);
