@@ -60,12 +60,15 @@ export function createBpe(part: Part): TokenModel {
       const encoded = encodeWord(word);
       if (word.length < MAX_CACHED_LENGTH) {
         if (cache.size >= MAX_CACHED_WORDS) cache.clear();
-        cache.set(word, encoded);
+        cache.set(copyOf(word), encoded);
       }
       return encoded;
     },
   };
 }
+
+/** A word is a slice of a whole text, which V8 keeps as long as the slice; of this one it keeps the word. */
+const copyOf = (word: string): string => ` ${word}`.slice(1);
 
 interface Merges {
   /** Pair of ids → rank; the lowest is joined first. */

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
 import { createBpe } from "../../../../shared/model/tokenizing/bpe.ts";
 
@@ -32,6 +34,20 @@ test("a whole word of the vocabulary comes first where merges are ignored", () =
 
 test("characters of one long word take less than quadratic time", () => {
   expect(make({}).encode("a".repeat(200_000))).toHaveLength(100_000);
+});
+
+test("words that are remembered keep none of the texts that they came from", () => {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  const { encode } = make({});
+  const used = () => {
+    collect();
+    return process.memoryUsage().heapUsed;
+  };
+  const before = used();
+  const textBytes = 1 << 20;
+  for (let n = 0; n < 32; n++) encode(`${"b".repeat(textBytes)}word${n}`.padEnd(textBytes + 40, "a").slice(textBytes));
+  expect(used() - before).toBeLessThan(4 * textBytes);
 });
 
 test("what cannot be equal is refused by name", () => {
