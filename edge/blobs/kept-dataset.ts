@@ -17,7 +17,7 @@ export async function keptDataset(
   const object = await bucket.get(key);
   if (object === null) throw new TrimtabError("corrupt_blob", "The file's bytes are missing from the store.");
   const check = new DatasetCheck({ purpose: "fine-tune", said: undefined });
-  for await (const chunk of object.body as unknown as AsyncIterable<Uint8Array>) check.push(chunk);
+  for await (const chunk of object.body as unknown as AsyncIterable<Uint8Array>) await check.push(chunk);
   check.end();
   return check.facts("fine-tune");
 }
